@@ -1,0 +1,154 @@
+//! The one trait behind which every kind of vault stands.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Display};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::{Result, SecretName, SecretValue};
+
+/// Name-value pairs on a version of a secret. Key Vault takes 15 at most, each side at most 256 characters.
+pub type Tags = BTreeMap<String, String>;
+
+/// The identifier that a vault gave to one version of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SecretVersion(String);
+
+impl SecretVersion {
+    /// Takes the identifier as the vault wrote it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The identifier.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Display for SecretVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What to store as the new latest version of a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewSecret {
+    /// The value.
+    pub value: SecretValue,
+    /// What the value is, for people: a media type or a word.
+    pub content_type: Option<String>,
+    /// The version's tags.
+    pub tags: Tags,
+    /// Whether it can be read; `None` leaves it to the vault, which says yes.
+    pub enabled: Option<bool>,
+    /// Unix seconds before which it should not be used.
+    pub not_before: Option<i64>,
+    /// Unix seconds after which it should not be used.
+    pub expires: Option<i64>,
+}
+
+/// All of a version but its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretProperties {
+    /// The secret's name, in the case that the vault keeps.
+    pub name: SecretName,
+    /// The version; `None` in a listing of secrets, which names none.
+    pub version: Option<SecretVersion>,
+    /// What the value is, for people.
+    pub content_type: Option<String>,
+    /// The version's tags.
+    pub tags: Tags,
+    /// Whether it can be read.
+    pub enabled: bool,
+    /// Unix seconds before which it should not be used.
+    pub not_before: Option<i64>,
+    /// Unix seconds after which it should not be used.
+    pub expires: Option<i64>,
+    /// Unix seconds of its creation.
+    pub created: Option<i64>,
+    /// Unix seconds of its last change.
+    pub updated: Option<i64>,
+}
+
+/// A version with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// The value.
+    pub value: SecretValue,
+    /// Everything else.
+    pub properties: SecretProperties,
+}
+
+/// A secret that is soft-deleted: it keeps its name until it is purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedSecret {
+    /// What the secret's latest version was.
+    pub properties: SecretProperties,
+    /// Unix seconds of the deletion.
+    pub deleted: Option<i64>,
+    /// Unix seconds at which the vault forgets it for good.
+    pub scheduled_purge: Option<i64>,
+}
+
+/// What [`Provider::list`] goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListScope<'a> {
+    /// Every secret, once, with the properties of its latest version.
+    Secrets,
+    /// Every version of one secret. An unknown name gives an empty list.
+    Versions(&'a SecretName),
+    /// Every soft-deleted secret.
+    Deleted,
+}
+
+/// A place where secrets live.
+///
+/// Names compare without case. A write is a new version; versions are never changed but in their tags. `Display` names the
+/// instance for logs and messages (`Azure Key Vault https://v1.vault.azure.net`), without credentials. Every call ends
+/// within a bounded time.
+#[async_trait]
+pub trait Provider: Debug + Display + Send + Sync + 'static {
+    /// Reads a version, or the latest.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) also for a soft-deleted secret;
+    /// [`Disabled`](crate::ErrorKind::Disabled) if it may not be read.
+    async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret>;
+
+    /// Writes a new latest version and answers with its properties, the version among them.
+    ///
+    /// # Errors
+    /// [`Deleted`](crate::ErrorKind::Deleted) if the name is soft-deleted.
+    async fn set(&self, name: &SecretName, new: NewSecret) -> Result<SecretProperties>;
+
+    /// Replaces the tags of a version; its value stays.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version.
+    async fn set_tags(&self, name: &SecretName, version: &SecretVersion, tags: Tags)
+    -> Result<SecretProperties>;
+
+    /// Goes through the secrets of `scope`, page by page, in no particular order.
+    fn list<'a>(&'a self, scope: ListScope<'a>) -> BoxStream<'a, Result<SecretProperties>>;
+
+    /// Soft-deletes a secret with all its versions.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none.
+    async fn delete(&self, name: &SecretName) -> Result<()>;
+
+    /// Reads what is known of a soft-deleted secret.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if no secret of that name is soft-deleted.
+    async fn get_deleted(&self, name: &SecretName) -> Result<DeletedSecret>;
+
+    /// Brings a soft-deleted secret back and returns when it can be read and written again.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if no secret of that name is soft-deleted.
+    async fn recover(&self, name: &SecretName) -> Result<SecretProperties>;
+}
