@@ -1,1 +1,1 @@
-//! stub
+//! The cases that every provider passes.

@@ -8,8 +8,14 @@ use futures::stream::BoxStream;
 
 use crate::{Result, SecretName, SecretValue};
 
-/// Name-value pairs on a version of a secret. Key Vault takes 15 at most, each side at most 256 characters.
+/// Name-value pairs on a version of a secret: at most [`MAX_TAGS`], each side at most [`MAX_TAG_LENGTH`] characters.
 pub type Tags = BTreeMap<String, String>;
+
+/// How many tags a version takes (<https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>).
+pub const MAX_TAGS: usize = 15;
+
+/// The longest name or value of a tag, in characters. Older documents of the service say 256.
+pub const MAX_TAG_LENGTH: usize = 512;
 
 /// The identifier that a vault gave to one version of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,8 +134,12 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version.
-    async fn set_tags(&self, name: &SecretName, version: &SecretVersion, tags: Tags)
-    -> Result<SecretProperties>;
+    async fn set_tags(
+        &self,
+        name: &SecretName,
+        version: &SecretVersion,
+        tags: Tags,
+    ) -> Result<SecretProperties>;
 
     /// Goes through the secrets of `scope`, page by page, in no particular order.
     fn list<'a>(&'a self, scope: ListScope<'a>) -> BoxStream<'a, Result<SecretProperties>>;
