@@ -1,2 +1,51 @@
-//! stub
-fn main(){}
+//! The project's own chores, run as `cargo xtask <chore>`.
+//!
+//! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
+//! ([`python`], [`debian`]), build the program in the right way and say where it is ([`cargo`]), run the tests ([`test`]),
+//! measure ([`bench`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
+//! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
+#![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
+
+mod bench;
+mod cache;
+mod cargo;
+mod debian;
+mod process;
+mod python;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of the Strongroom project.
+///
+/// `cargo xtask test` is all that a fresh clone on a bare Debian with Rust needs to be tested.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Xtask {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install and start what the tests need, then run all of them
+    Test(test::Test),
+    /// Measure the program, built for release, on this machine
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().chore {
+        Chore::Test(test) => test.run(),
+        Chore::Bench(bench) => bench.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

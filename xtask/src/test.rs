@@ -1,0 +1,49 @@
+//! `cargo xtask test`: everything that the tests need, then the tests.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    cargo::{self, TEST_FEATURES},
+    process::{heading, run},
+    python,
+};
+
+/// Install and start what the tests need, then run all of them.
+///
+/// Builds the program with its crash points, makes a Python environment with the pinned clients of Azure (outside of the
+/// clone, in the user's cache folder), and runs the tests of all crates and of the whole system. A thing that cannot be had
+/// is an error: no test is left out because of it.
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Run only the tests whose full name contains TEXT
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Options for the test programs, such as `--nocapture`
+    #[arg(last = true, value_name = "OPTION")]
+    rest: Vec<String>,
+}
+
+impl Test {
+    /// Runs the chore.
+    pub(crate) fn run(&self) -> Result<()> {
+        let root = cargo::workspace()?;
+        let python = python::environment("python-azure", &root.join("tests/python/requirements.txt"))?;
+
+        // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
+        heading("Building the program and the tests");
+        let features = TEST_FEATURES.join(",");
+        let program =
+            cargo::build("strongroom", &["--workspace", "--bins", "--tests", "--features", &features])?;
+
+        heading("Running the tests");
+        run(cargo::cargo()?
+            .args(["test", "--workspace", "--no-fail-fast", "--features", &features])
+            .env("STRONGROOM_TEST_BINARY", program)
+            .env("STRONGROOM_TEST_PYTHON", python)
+            .arg("--")
+            .args(&self.filter)
+            .args(&self.rest))
+        .context("not every test passed")
+    }
+}
