@@ -1,0 +1,238 @@
+//! Entities: one row each, a JSON document and a hash of its name.
+
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _};
+use strongroom_entities::EntityKind;
+use uuid::Uuid;
+
+use crate::{Metastore, StoreError, Transaction};
+
+/// An entity as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its id.
+    pub id: Uuid,
+    /// The hash of its fully qualified name.
+    pub hash: String,
+    /// The document.
+    pub json: Value,
+}
+
+/// Whether soft-deleted entities are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Include {
+    /// Only those that are not deleted.
+    #[default]
+    NonDeleted,
+    /// Only those that are soft-deleted.
+    Deleted,
+    /// Both.
+    All,
+}
+
+/// Where a page of a listing begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cursor {
+    /// The page after this entity.
+    After {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: Uuid,
+    },
+    /// The page before this entity.
+    Before {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: Uuid,
+    },
+}
+
+/// A page of a listing by name.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// Whether soft-deleted entities are meant.
+    pub include: Include,
+    /// The most rows to answer with.
+    pub limit: u32,
+    /// Where the page begins or ends; `None` is the first page.
+    pub from: Option<Cursor>,
+}
+
+impl Include {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::NonDeleted => "coalesce(deleted, 0) = 0",
+            Self::Deleted => "deleted = 1",
+            Self::All => "1 = 1",
+        }
+    }
+}
+
+impl Metastore {
+    /// Reads an entity by its id, soft-deleted or not.
+    ///
+    /// # Errors
+    /// If the database fails or the row is broken.
+    pub async fn get(&self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
+        let sql = select(kind, "id = ?");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&self.readers).await?;
+        row.map(|row| decode(kind, &row)).transpose()
+    }
+
+    /// Reads an entity by the hash of its fully qualified name, soft-deleted or not.
+    ///
+    /// # Errors
+    /// If the database fails or the row is broken.
+    pub async fn get_by_hash(&self, kind: EntityKind, hash: &str) -> Result<Option<Row>, StoreError> {
+        let sql = select(kind, &format!("{} = ?", kind.hash_column()));
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(hash).fetch_optional(&self.readers).await?;
+        row.map(|row| decode(kind, &row)).transpose()
+    }
+
+    /// A page of a listing, ordered by name and id, whichever way the cursor looks.
+    ///
+    /// # Errors
+    /// If the database fails or a row is broken.
+    pub async fn list(&self, kind: EntityKind, query: &ListQuery) -> Result<Vec<Row>, StoreError> {
+        let include = query.include.condition();
+        let (condition, order, bounds) = match &query.from {
+            None => (include.to_owned(), "ASC", None),
+            Some(Cursor::After { name, id }) => {
+                (format!("{include} AND (name, id) > (?, ?)"), "ASC", Some((name, id)))
+            }
+            Some(Cursor::Before { name, id }) => {
+                (format!("{include} AND (name, id) < (?, ?)"), "DESC", Some((name, id)))
+            }
+        };
+        let sql = format!("{} ORDER BY name {order}, id {order} LIMIT ?", select(kind, &condition));
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        if let Some((name, id)) = bounds {
+            statement = statement.bind(name).bind(id.to_string());
+        }
+        let rows = statement.bind(query.limit).fetch_all(&self.readers).await?;
+        let mut rows = rows.iter().map(|row| decode(kind, row)).collect::<Result<Vec<_>, _>>()?;
+        if order == "DESC" {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    /// How many entities there are.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn count(&self, kind: EntityKind, include: Include) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count(*) FROM {} WHERE {}", kind.table(), include.condition());
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.readers).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// A page of an inventory: the entities after `after` in the order of their ids, soft-deleted ones too. A table that
+    /// this database does not have holds none.
+    ///
+    /// # Errors
+    /// If the database fails. A broken row does not end the inventory: it is an `Err` in the page.
+    pub async fn inventory(
+        &self,
+        kind: EntityKind,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<InventoryPage, StoreError> {
+        if after.is_none() && !self.has_table(kind.table()).await? {
+            return Ok(InventoryPage::default());
+        }
+        let sql = format!("{} ORDER BY id LIMIT ?", select(kind, "id > ?"));
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        let next = if rows.len() == limit as usize {
+            rows.last().map(|row| row.try_get::<String, _>("id")).transpose()?
+        } else {
+            None
+        };
+        Ok(InventoryPage { rows: rows.iter().map(|row| decode(kind, row)).collect(), next })
+    }
+}
+
+/// A page of [`Metastore::inventory`].
+#[derive(Debug, Default)]
+pub struct InventoryPage {
+    /// The rows; an `Err` is a broken one.
+    pub rows: Vec<Result<Row, StoreError>>,
+    /// The id to go on after, if there may be more.
+    pub next: Option<String>,
+}
+
+impl Transaction {
+    /// Reads an entity and keeps it from changing until the transaction ends.
+    ///
+    /// # Errors
+    /// If the database fails or the row is broken.
+    pub async fn lock(&mut self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
+        let sql = select(kind, "id = ?");
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *self.inner).await?;
+        row.map(|row| decode(kind, &row)).transpose()
+    }
+
+    /// Stores a new entity.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] if its id or its name is taken.
+    pub async fn insert(&mut self, kind: EntityKind, hash: &str, json: &Value) -> Result<(), StoreError> {
+        let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
+        sqlx::query(AssertSqlSafe(sql)).bind(json.to_string()).bind(hash).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Replaces an entity's document, and nothing else of its row.
+    ///
+    /// # Errors
+    /// If the database fails or the document lacks what a computed column needs.
+    pub async fn update(&mut self, kind: EntityKind, id: Uuid, json: &Value) -> Result<(), StoreError> {
+        let sql = format!("UPDATE {} SET json = ? WHERE id = ?", kind.table());
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .bind(json.to_string())
+            .bind(id.to_string())
+            .execute(&mut *self.inner)
+            .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            let reason = "the row to update is gone".to_owned();
+            Err(StoreError::BrokenRow { table: kind.table(), id: id.to_string(), reason })
+        }
+    }
+
+    /// Deletes an entity's row.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn delete(&mut self, kind: EntityKind, id: Uuid) -> Result<(), StoreError> {
+        let sql = format!("DELETE FROM {} WHERE id = ?", kind.table());
+        sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).execute(&mut *self.inner).await?;
+        Ok(())
+    }
+}
+
+fn select(kind: EntityKind, condition: &str) -> String {
+    format!("SELECT id, {} AS hash, json FROM {} WHERE {condition}", kind.hash_column(), kind.table())
+}
+
+fn decode(kind: EntityKind, row: &SqliteRow) -> Result<Row, StoreError> {
+    let id: String = row.try_get("id")?;
+    let broken = |reason: String| StoreError::BrokenRow { table: kind.table(), id: id.clone(), reason };
+    // The parser's own message can quote the document: only the place goes on.
+    let json = serde_json::from_str(row.try_get("json")?).map_err(|error| {
+        broken(format!("its document is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    let uuid = Uuid::parse_str(&id).map_err(|_| broken("its id is not a UUID".to_owned()))?;
+    Ok(Row { kind, id: uuid, hash: row.try_get("hash")?, json })
+}
