@@ -1,1 +1,33 @@
-//! stub
+//! Reads `openmetadata.yaml` as it stands and turns it into [`Settings`].
+//!
+//! Start with [`Settings::load`]. The text passes through these steps, each a module: [`substitute`] puts the environment's
+//! variables in, [`document`] reads the YAML without guessing at types, [`section`] finds each key in the file or in its
+//! variables, and each file of [`sections`] knows the keys, defaults and rules of one section. Sections that mean nothing to
+//! Strongroom are left alone; a misspelt key of ours is an error with a suggestion ([`suggest`]).
+//!
+//! Not here: what the settings are used for. Nothing is opened but the files that the settings name, and nothing is printed:
+//! see [`Settings::warnings`]. The environment is handed in ([`Environment`]). No error tells the value of a setting.
+
+mod document;
+mod environment;
+mod error;
+mod file;
+mod section;
+pub mod sections;
+mod settings;
+mod substitute;
+mod suggest;
+mod top_level;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Place};
+pub use sections::authentication::AuthenticationSettings;
+pub use sections::authorizer::{AdminPrincipal, AuthorizerSettings};
+pub use sections::database::DatabaseSettings;
+pub use sections::fernet::{FernetKey, FernetSettings};
+pub use sections::jwt::{JwtSettings, KeyPairFiles};
+pub use sections::pipeline::{PipelineSettings, SecretsManagerLoader};
+pub use sections::secrets_manager::{AzureKeyVaultSettings, SecretsManager, SecretsManagerSettings};
+pub use sections::server::ServerSettings;
+pub use sections::strongroom::{NamingChoice, StrongroomSettings};
+pub use settings::{DEFAULT_DATA_DIR, Settings};

@@ -1,0 +1,212 @@
+//! `secretsManagerConfiguration`: which vault holds the secrets, and how it is reached.
+
+use std::path::PathBuf;
+
+use strongroom_secrets::SecretValue;
+
+use crate::error::ConfigError;
+use crate::section::{Found, Keys, Section};
+
+/// Key Vault stores 15 tags with a secret; five are kept for Strongroom's own.
+const MAX_TAGS: usize = 10;
+
+/// The longest name and value of a tag in Key Vault, in characters.
+const MAX_TAG_CHARS: usize = 256;
+
+/// Which vault holds the secrets, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretsManagerSettings {
+    /// Which secrets manager. None only where there is neither a file nor a variable that says so: the embedded vault.
+    pub provider: Option<SecretsManager>,
+    /// What stands before the cluster name in the names of secrets; empty: nothing.
+    pub prefix: String,
+    /// The user's tags for each secret that is made, at most 10, in the order of the file.
+    pub tags: Vec<(String, String)>,
+    /// How an Azure Key Vault is reached. Read whatever the provider is; checked if it is one of Azure's.
+    pub azure: AzureKeyVaultSettings,
+}
+
+/// The secrets managers of the reference that are supported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretsManager {
+    /// `db` (once `noop`): secrets stay in the database, encrypted.
+    Db,
+    /// `managed-azure-kv`: secrets are kept in an Azure Key Vault, the database holds references.
+    ManagedAzureKv,
+    /// `azure-kv`: secrets stay in the database; users may write references to secrets of their own Key Vault.
+    AzureKv,
+}
+
+impl SecretsManager {
+    /// All that are supported.
+    pub const ALL: [Self; 3] = [Self::Db, Self::ManagedAzureKv, Self::AzureKv];
+
+    /// The name in files, requests and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Db => "db",
+            Self::ManagedAzureKv => "managed-azure-kv",
+            Self::AzureKv => "azure-kv",
+        }
+    }
+
+    /// Whether it moves the secrets out of the database.
+    pub fn is_managed(self) -> bool {
+        self == Self::ManagedAzureKv
+    }
+}
+
+/// How an Azure Key Vault is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AzureKeyVaultSettings {
+    /// The vault's name; its address is `https://<name>.vault.azure.net` unless [`Self::vault_url`] is set.
+    pub vault_name: Option<String>,
+    /// The vault's address, for another cloud or another server.
+    pub vault_url: Option<String>,
+    /// A file of certificates (PEM) to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Where tokens are asked for; none: the public cloud.
+    pub authority_host: Option<String>,
+    /// The application's id. None: the default credential chain.
+    pub client_id: Option<String>,
+    /// The application's secret.
+    pub client_secret: Option<SecretValue>,
+    /// The directory's id.
+    pub tenant_id: Option<String>,
+}
+
+const SECRETS_MANAGER: Keys =
+    Keys { ours: &["secretsManager", "prefix", "tags", "parameters"], others: &[], open: false };
+
+/// A free map in the reference, so a key that nobody knows is left alone.
+const PARAMETERS: Keys = Keys {
+    ours: &["vaultName", "vaultUrl", "caFile", "authorityHost", "clientId", "clientSecret", "tenantId"],
+    others: &[
+        "accessKeyId",
+        "enabled",
+        "inCluster",
+        "kubeconfigPath",
+        "namespace",
+        "projectId",
+        "region",
+        "secretAccessKey",
+    ],
+    open: true,
+};
+
+/// The rest of the reference's list, and what is proposed for it.
+const NOT_YET: [&str; 10] = [
+    "managed-aws",
+    "aws",
+    "managed-aws-ssm",
+    "aws-ssm",
+    "in-memory",
+    "gcp",
+    "kubernetes",
+    "managed-openbao",
+    "openbao",
+    "managed-gcp",
+];
+
+pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerSettings, ConfigError> {
+    let section = root.section("secretsManagerConfiguration", &SECRETS_MANAGER)?;
+    let named = section.text("secretsManager", &["SECRET_MANAGER"])?;
+    let provider = match &named {
+        Some(found) => Some(provider(found)?),
+        None => has_file.then_some(SecretsManager::Db),
+    };
+    let prefix = section.text("prefix", &["SECRET_MANAGER_PREFIX"])?;
+    let tags = section.list("tags", &["SECRET_MANAGER_TAGS"])?.unwrap_or_default();
+    let parameters = section.section("parameters", &PARAMETERS)?;
+    let azure = azure(&parameters)?;
+    if let (Some(SecretsManager::ManagedAzureKv | SecretsManager::AzureKv), Some(named)) = (provider, &named)
+        && azure.vault_name.is_none()
+        && azure.vault_url.is_none()
+    {
+        return Err(named
+            .fault(format!("{} needs a vault, but there is no vaultName", named.text()))
+            .hint(format!(
+                "set {} or OM_SM_VAULT_NAME to the name of the Key Vault (or vaultUrl, OM_SM_VAULT_URL, to its address)",
+                parameters.path_of("vaultName")
+            )));
+    }
+    Ok(SecretsManagerSettings {
+        provider,
+        prefix: prefix.map(Found::into_text).unwrap_or_default(),
+        tags: read_tags(&section.path_of("tags"), &tags)?,
+        azure,
+    })
+}
+
+fn provider(found: &Found) -> Result<SecretsManager, ConfigError> {
+    let name = found.text();
+    if name == "noop" {
+        return Ok(SecretsManager::Db);
+    }
+    if let Some(known) = SecretsManager::ALL.into_iter().find(|known| known.as_str() == name) {
+        return Ok(known);
+    }
+    const SUPPORTED: &str = "db, managed-azure-kv and azure-kv are supported";
+    if let Some(later) = NOT_YET.into_iter().find(|later| *later == name) {
+        return Err(found.fault(format!("{later} is not supported yet")).hint(SUPPORTED));
+    }
+    let error = found.fault("there is no such secrets manager");
+    Err(match crate::suggest::nearest(name, SecretsManager::ALL.map(SecretsManager::as_str)) {
+        Some(known) => error.hint(format!("did you mean {known}?")),
+        None => error.hint(SUPPORTED),
+    })
+}
+
+fn azure(parameters: &Section<'_>) -> Result<AzureKeyVaultSettings, ConfigError> {
+    let text = |key: &str, variables: &[&str]| -> Result<Option<String>, ConfigError> {
+        Ok(parameters.text(key, variables)?.map(Found::into_text))
+    };
+    Ok(AzureKeyVaultSettings {
+        vault_name: text("vaultName", &["OM_SM_VAULT_NAME"])?,
+        vault_url: parameters.text("vaultUrl", &["OM_SM_VAULT_URL"])?.map(url).transpose()?,
+        ca_file: text("caFile", &["OM_SM_CA_FILE"])?.map(PathBuf::from),
+        authority_host: text("authorityHost", &["OM_SM_AUTHORITY_HOST", "AZURE_AUTHORITY_HOST"])?,
+        client_id: text("clientId", &["OM_SM_CLIENT_ID"])?,
+        client_secret: parameters.secret("clientSecret", &["OM_SM_CLIENT_SECRET"])?.map(Found::into_secret),
+        tenant_id: text("tenantId", &["OM_SM_TENANT_ID"])?,
+    })
+}
+
+/// An address without the slashes at its end.
+fn url(found: Found) -> Result<String, ConfigError> {
+    let address = found.text().trim_end_matches('/');
+    match address.strip_prefix("https://") {
+        Some(host) if !host.is_empty() => Ok(address.to_owned()),
+        _ => Err(found.fault("must be an address that begins with https://")),
+    }
+}
+
+/// Reads `key:value` entries. The first colon divides; later ones belong to the value.
+fn read_tags(path: &str, entries: &[Found]) -> Result<Vec<(String, String)>, ConfigError> {
+    const FORM: &str = "write [key1:value1,key2:value2], at most 10 tags";
+    let mut tags: Vec<(String, String)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Some((name, value)) = entry.text().split_once(':') else {
+            return Err(entry.fault("the tag has no colon").hint(FORM));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() {
+            return Err(entry.fault("the tag has no key before its colon").hint(FORM));
+        }
+        if name.chars().count() > MAX_TAG_CHARS || value.chars().count() > MAX_TAG_CHARS {
+            return Err(
+                entry.fault(format!("a tag's key and value hold at most {MAX_TAG_CHARS} characters each"))
+            );
+        }
+        if tags.iter().any(|(known, _)| known == name) {
+            return Err(entry.fault("the tag has the same key as one before it"));
+        }
+        tags.push((name.to_owned(), value.to_owned()));
+    }
+    match entries.get(MAX_TAGS) {
+        Some(first) => Err(first.fault(format!("{path} has {} tags", entries.len())).hint(format!(
+            "at most {MAX_TAGS}: Key Vault stores 15 with a secret, and Strongroom adds its own"
+        ))),
+        None => Ok(tags),
+    }
+}

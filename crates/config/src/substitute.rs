@@ -1,0 +1,331 @@
+//! `${VAR:-default}`: variables are put into the whole text of the file before it is read as YAML.
+//!
+//! The rules are those of the substitutor that OpenMetadata's server uses (commons-text's, not strict, without
+//! substitution in names), so that one file means the same to both programs:
+//!
+//! | Text | Becomes |
+//! |---|---|
+//! | `${V}` | the value; if V is not set, it stays as it is |
+//! | `${V:-d}` | the value, also an empty one; if V is not set, `d`: from the first `:-` to the first `}` |
+//! | `$${V}` | the text `${V}` |
+//! | `$V`, `$` | themselves |
+//! | `${V:-${W}}`, `${${N}}` | not nested: the inner `${` is text |
+//!
+//! Comments are expanded too, and a value can bring YAML with it. A value that holds `${W}` is expanded in its turn, with
+//! one exception of our own: **the text of a secret is put in as it stands**, since a password may well hold `${`. What
+//! counts as one is decided by two names, for the text alone cannot tell: that of the variable (`OM_SM_CLIENT_SECRET`,
+//! `DB_USER_PASSWORD`) and that of the key which it is put into (`clientSecret: ${MY_VALUE}`); see [`holds_secret`].
+
+use strongroom_secrets::SecretValue;
+
+use crate::environment::Environment;
+use crate::error::ConfigError;
+
+/// The longest text that may come out, in bytes: far above any real file, far below what a doubling chain could make.
+const MAX_BYTES: usize = 4 << 20;
+
+/// How many variables may stand inside one another's values.
+const MAX_DEPTH: usize = 64;
+
+/// How many variables may be put in altogether: a chain that doubles at each step need not make the text longer.
+const MAX_STEPS: usize = 100_000;
+
+/// A text with its variables put in.
+#[derive(Debug)]
+pub(crate) struct Expanded {
+    /// The text, which may hold passwords now.
+    pub(crate) text: SecretValue,
+    /// For each line of the text, where it comes from.
+    lines: Vec<Line>,
+    /// The variables that are not set and have no default, by the line (from 1) of the text in which they stand.
+    unset: Vec<(usize, String)>,
+    /// What may not be meant as it is written.
+    pub(crate) warnings: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// The line of the text as it was written, counted from 1.
+    written: usize,
+    /// Whether the columns are still the written ones.
+    untouched: bool,
+}
+
+impl Expanded {
+    /// Turns a place in the expanded text into one in the written text: the line, and the column where it is the same.
+    pub(crate) fn written(&self, line: usize, column: usize) -> (usize, Option<usize>) {
+        match self.lines.get(line.saturating_sub(1)).or(self.lines.last()) {
+            Some(found) => (found.written, found.untouched.then_some(column)),
+            None => (1, None),
+        }
+    }
+
+    /// The name of a variable that is not set and was left in `text`, which begins in this line of the expanded text.
+    pub(crate) fn unset_in(&self, line: usize, text: &str) -> Option<&str> {
+        let last = line + text.matches('\n').count();
+        let here = self.unset.iter().filter(|(at, _)| (line..=last).contains(at));
+        here.map(|(_, name)| name.as_str()).find(|name| {
+            text.match_indices("${").any(|(at, _)| {
+                text[at + 2..]
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with('}') || rest.starts_with(':'))
+            })
+        })
+    }
+
+    /// The name of a variable that is not set and was left in this line.
+    pub(crate) fn unset_on(&self, line: usize) -> Option<&str> {
+        self.unset.iter().find(|(at, _)| *at == line).map(|(_, name)| name.as_str())
+    }
+}
+
+/// Why a text cannot be expanded, and the written line in which that shows. No values are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SubstituteError {
+    pub(crate) line: usize,
+    pub(crate) kind: SubstituteErrorKind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SubstituteErrorKind {
+    /// The variables' values hold each other, in this order.
+    Loop(Vec<String>),
+    /// More variables stand inside one another than [`MAX_DEPTH`].
+    TooDeep,
+    /// More comes out than [`MAX_BYTES`] and [`MAX_STEPS`] allow.
+    TooLong,
+}
+
+impl SubstituteErrorKind {
+    /// The error for people.
+    pub(crate) fn explain(&self) -> ConfigError {
+        match self {
+            Self::Loop(names) => ConfigError::new(format!(
+                "the values of environment variables hold each other: {}",
+                names.join(" → ")
+            ))
+            .hint("one of them must not hold ${…}"),
+            Self::TooDeep => {
+                ConfigError::new(format!("more than {MAX_DEPTH} environment variables hold one another"))
+            }
+            Self::TooLong => ConfigError::new("the environment variables make the text too long"),
+        }
+    }
+}
+
+/// Puts the variables into `text`.
+pub(crate) fn expand(text: &str, environment: &Environment) -> Result<Expanded, SubstituteError> {
+    let mut out =
+        Output { text: String::with_capacity(text.len()), lines: Vec::new(), line: 1, untouched: true };
+    let mut expander =
+        Expander { environment, chain: Vec::new(), steps: 0, unset: Vec::new(), warnings: Vec::new() };
+    let mut unset = Vec::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(piece) => out.push_written(piece),
+            Piece::Escaped => out.push_value("${"),
+            Piece::Variable { at, whole, name, default } => {
+                let failed = |kind| SubstituteError { line: out.line, kind };
+                let value =
+                    expander.value(name, default, whole, secret_key_before(&text[..at])).map_err(failed)?;
+                if out.text.len() + value.len() > MAX_BYTES {
+                    return Err(failed(SubstituteErrorKind::TooLong));
+                }
+                let first = out.lines.len() + 1;
+                let (line, is_default) = (out.line, expander.environment.get(name).is_none());
+                if is_default && default.is_some_and(|default| default.contains("${")) {
+                    expander.warnings.push(format!(
+                        "line {line}: ${{{name}:-${{…}}}} is not nested: its default ends at the first }}"
+                    ));
+                }
+                out.push_value(&value);
+                // Added up in the written text, which has as many lines as the file, unless `whole` itself has several.
+                out.line += whole.matches('\n').count();
+                unset.extend(expander.unset.drain(..).map(|name| (first, name)));
+            }
+        }
+    }
+    let warnings = expander.warnings;
+    Ok(out.finish(unset, warnings))
+}
+
+/// Whether a variable or a key of this name holds a secret, judged by the last word of the name.
+pub(crate) fn holds_secret(name: &str) -> bool {
+    const LAST_WORDS: [&str; 9] =
+        ["password", "passwd", "pwd", "pass", "passphrase", "secret", "token", "key", "credentials"];
+    // Their entries may be `name:password`.
+    const WHOLE_NAMES: [&str; 2] = ["AUTHORIZER_ADMIN_PRINCIPALS", "adminPrincipals"];
+    let start = name
+        .rfind(['_', '-', '.'])
+        .map(|at| at + 1)
+        .or_else(|| if name.contains(char::is_lowercase) { name.rfind(char::is_uppercase) } else { None })
+        .unwrap_or(0);
+    WHOLE_NAMES.contains(&name) || LAST_WORDS.contains(&name[start..].to_ascii_lowercase().as_str())
+}
+
+/// Whether what follows is the value of a key that holds a secret: `  clientSecret: `.
+fn secret_key_before(text: &str) -> bool {
+    let line = text.rfind('\n').map_or(text, |at| &text[at + 1..]);
+    let line = line.trim_start_matches([' ', '-', '"', '\'']);
+    line.split_once(':').is_some_and(|(key, _)| holds_secret(key.trim_end().trim_end_matches(['"', '\''])))
+}
+
+enum Piece<'t> {
+    Text(&'t str),
+    /// `$${`, which stands for `${`.
+    Escaped,
+    Variable {
+        at: usize,
+        whole: &'t str,
+        name: &'t str,
+        default: Option<&'t str>,
+    },
+}
+
+/// Cuts a text at its variables. A `${` without a `}` behind it ends the search, as it does in the reference.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    while let Some(found) = text[done..].find("${") {
+        let start = done + found;
+        if text[done..start].ends_with('$') {
+            pieces.push(Piece::Text(&text[done..start - 1]));
+            pieces.push(Piece::Escaped);
+            done = start + 2;
+            continue;
+        }
+        let Some(length) = text[start + 2..].find('}') else { break };
+        let (inside, end) = (&text[start + 2..start + 2 + length], start + 2 + length + 1);
+        let (name, default) = split_default(inside);
+        pieces.push(Piece::Text(&text[done..start]));
+        pieces.push(Piece::Variable { at: start, whole: &text[start..end], name, default });
+        done = end;
+    }
+    pieces.push(Piece::Text(&text[done..]));
+    pieces
+}
+
+/// Splits at the first `:-`, unless a `${` comes before it.
+fn split_default(inside: &str) -> (&str, Option<&str>) {
+    let nested = inside.find("${").unwrap_or(inside.len());
+    match inside[..nested].find(":-") {
+        Some(at) => (&inside[..at], Some(&inside[at + 2..])),
+        None => (inside, None),
+    }
+}
+
+struct Expander<'e> {
+    environment: &'e Environment,
+    /// The variables whose values are being expanded, the outermost first.
+    chain: Vec<String>,
+    steps: usize,
+    unset: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Expander<'_> {
+    fn value(
+        &mut self,
+        name: &str,
+        default: Option<&str>,
+        whole: &str,
+        into_secret: bool,
+    ) -> Result<String, SubstituteErrorKind> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(SubstituteErrorKind::TooLong);
+        }
+        if let Some(value) = self.environment.get(name) {
+            if into_secret || holds_secret(name) {
+                if value.contains("${") {
+                    self.warnings.push(format!(
+                        "the value of {name} holds ${{: as the text of a secret it is taken as it stands"
+                    ));
+                }
+                return Ok(value.to_owned());
+            }
+            if self.chain.iter().any(|above| above == name) {
+                let mut names = self.chain.clone();
+                names.push(name.to_owned());
+                return Err(SubstituteErrorKind::Loop(names));
+            }
+            if self.chain.len() >= MAX_DEPTH {
+                return Err(SubstituteErrorKind::TooDeep);
+            }
+            self.chain.push(name.to_owned());
+            let value = self.text(value, into_secret);
+            self.chain.pop();
+            return value;
+        }
+        match default {
+            Some(default) => {
+                if let Some((_, inner)) = default.split_once("${") {
+                    self.unset.push(split_default(inner).0.to_owned());
+                }
+                self.text(default, into_secret)
+            }
+            None => {
+                self.unset.push(name.to_owned());
+                Ok(whole.to_owned())
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, into_secret: bool) -> Result<String, SubstituteErrorKind> {
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(piece) => out.push_str(piece),
+                Piece::Escaped => out.push_str("${"),
+                Piece::Variable { whole, name, default, .. } => {
+                    out.push_str(&self.value(name, default, whole, into_secret)?);
+                }
+            }
+            if out.len() > MAX_BYTES {
+                return Err(SubstituteErrorKind::TooLong);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The text that comes out, and where each of its lines was written.
+struct Output {
+    text: String,
+    lines: Vec<Line>,
+    /// The written line that is being copied.
+    line: usize,
+    untouched: bool,
+}
+
+impl Output {
+    fn push_written(&mut self, piece: &str) {
+        for part in piece.split_inclusive('\n') {
+            self.text.push_str(part);
+            if part.ends_with('\n') {
+                self.end_line();
+                self.line += 1;
+                self.untouched = true;
+            }
+        }
+    }
+
+    fn push_value(&mut self, value: &str) {
+        self.untouched = false;
+        for part in value.split_inclusive('\n') {
+            self.text.push_str(part);
+            if part.ends_with('\n') {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.lines.push(Line { written: self.line, untouched: self.untouched });
+    }
+
+    fn finish(mut self, unset: Vec<(usize, String)>, warnings: Vec<String>) -> Expanded {
+        self.end_line();
+        Expanded { text: SecretValue::new(self.text), lines: self.lines, unset, warnings }
+    }
+}
