@@ -16,6 +16,7 @@ pub mod memory;
 pub mod name;
 pub mod provider;
 pub mod random;
+pub mod transport;
 pub mod value;
 
 pub use clock::Clock;

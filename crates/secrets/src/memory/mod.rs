@@ -198,6 +198,11 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_does_what_every_provider_does() {
+        crate::conformance::run(&MemoryProvider::new()).await;
+    }
+
+    #[tokio::test]
     async fn a_fault_before_the_effect_leaves_the_vault_as_it_was() {
         let vault = MemoryProvider::new();
         vault.set(&name("a"), new("1")).await.unwrap();

@@ -1,0 +1,45 @@
+//! HTTPS clients that trust what the user says and go where they are told.
+//!
+//! [`client`] builds every HTTPS client of Strongroom: rustls with AWS-LC, the certificate authorities of [`Trust`],
+//! `*.localhost` on this machine, no redirects, HTTP/1.1 connections that are kept for reuse.
+
+mod loopback;
+mod trust;
+
+use std::time::Duration;
+
+pub use loopback::{Resolver, UnknownHost, is_local};
+pub use trust::{SystemRoots, Trust};
+
+use crate::{Error, ErrorKind, Result};
+
+/// How long a connection, its TLS handshake included, may take to come up.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections unused for this long are closed: well before Azure's own front ends do it, whose closing could otherwise
+/// meet a request that has just been sent.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An HTTPS client for requests to `host`, which never take longer than `timeout` each.
+///
+/// Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, but never to reach this machine itself.
+///
+/// # Errors
+/// [`Configuration`](ErrorKind::Configuration) if a file of certificates cannot be used.
+pub fn client(trust: &Trust, host: &str, timeout: Duration) -> Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(trust.client_config()?)
+        .dns_resolver(Resolver)
+        .https_only(true)
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT);
+    let builder = if is_local(host) { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| {
+        Error::new(ErrorKind::Configuration, "cannot set up an HTTPS client").with_source(error)
+    })
+}
