@@ -1,1 +1,28 @@
-//! stub
+//! The secrets manager: which secret is kept where, and how it gets there without ever being lost.
+//!
+//! [`Manager`] is what the server and the commands hold. Its parts, in the order in which a write passes them:
+//! [`writing`] (the way in) → `sorting` (which fields are new values) → `placing` (names, intents, the vault) → `storing` (one
+//! transaction) → `settling` (what was left half-way). [`migrate`] takes the same way for whole tables. [`naming`] computes
+//! names, `ownership` reads and writes the tags that say whose a secret is, [`crash`] lists the points at which a crash
+//! matters.
+//!
+//! Not here: the rows themselves (`strongroom_metastore`), what a secret field is (`strongroom_entities`), how a vault is
+//! spoken to (`strongroom_secrets`).
+
+pub mod crash;
+mod error;
+mod lease;
+mod manager;
+pub mod migrate;
+pub mod naming;
+mod ownership;
+mod placing;
+mod settling;
+mod sorting;
+mod storing;
+mod writing;
+
+pub use error::WriteError;
+pub use lease::Timing;
+pub use manager::{Keeping, Manager, Parts};
+pub use writing::{Change, Draft, Stored, WriteOutcome};

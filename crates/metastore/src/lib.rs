@@ -1,7 +1,7 @@
 //! The metadata database: OpenMetadata's entity tables, and Strongroom's own beside them.
 //!
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
-//! [`rows`] (entities), [`relationships`], [`history`], [`intents`], [`owners`], [`runs`], [`settings`]. OpenMetadata's layout is
+//! [`rows`] (entities), [`relationships`], [`history`], [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`]. OpenMetadata's layout is
 //! `schema/openmetadata.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
 //! Not here: what a secret field is (`strongroom_entities`) and what happens at the vault (`strongroom_manager`). The vault is
@@ -16,10 +16,11 @@ pub mod relationships;
 pub mod rows;
 pub mod runs;
 pub mod settings;
+pub mod sign_in;
 mod sqlite;
 
 pub use error::StoreError;
-pub use intents::{Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
+pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
 pub use lock::MigrationLock;
 pub use owners::{OwnReference, Owner};
 pub use relationships::{Relation, Relationship};

@@ -1,0 +1,101 @@
+//! Why a write was refused or failed.
+
+use strongroom_entities::FieldPath;
+use strongroom_metastore::StoreError;
+use strongroom_secrets::{ErrorKind, SecretName};
+
+/// Why a document was not stored. The text is for whoever sent it: it names fields and secrets, never a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The row is no longer the one that the change was made from: make it anew.
+    #[error("the entity was changed by somebody else in the meantime: read it again and repeat the change")]
+    Changed,
+    /// An entity of that name exists.
+    #[error("Entity already exists")]
+    AlreadyExists,
+    /// The entity is gone.
+    #[error("the entity does not exist any more")]
+    NotFound,
+    /// The secret's name belongs to another field.
+    #[error("the secret {name} is kept for {owner}, so it cannot be used for another field: rename one of the two entities")]
+    Taken {
+        /// The name.
+        name: SecretName,
+        /// Whose it is.
+        owner: String,
+    },
+    /// The vault holds a secret of that name that is not ours.
+    #[error(
+        "the vault already holds a secret {name} that Strongroom did not write: delete or rename it there, \
+         or refer to it with secret:{name}"
+    )]
+    Foreign {
+        /// The name.
+        name: SecretName,
+    },
+    /// Another write to the same secret is under way.
+    #[error("another change of the secret {name} is under way: try again in a moment")]
+    Busy {
+        /// The name.
+        name: SecretName,
+    },
+    /// A field that cannot be stored as it is.
+    #[error("the field {field} {reason}")]
+    InvalidField {
+        /// The field.
+        field: FieldPath,
+        /// What is wrong with it, as the rest of the sentence.
+        reason: String,
+    },
+    /// A reference to a secret that is kept for another field.
+    #[error("the field {field} may not refer to the secret {name}, which is kept for another field: type the password itself")]
+    ForbiddenReference {
+        /// The field.
+        field: FieldPath,
+        /// The name.
+        name: SecretName,
+    },
+    /// The vault refused or did not answer.
+    #[error("the secret was not stored: {0}")]
+    Vault(#[from] strongroom_secrets::Error),
+    /// What the vault read back is not what was written.
+    #[error("the vault answered with another version of {name} than was written: somebody else writes to it")]
+    Unverified {
+        /// The name.
+        name: SecretName,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// A stored value cannot be decrypted.
+    #[error("the stored value of {field} cannot be decrypted: was the Fernet key changed? (fernetConfiguration.fernetKey takes several, separated by commas)")]
+    Fernet {
+        /// The field.
+        field: FieldPath,
+    },
+}
+
+impl WriteError {
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Changed | Self::AlreadyExists | Self::Taken { .. } | Self::Foreign { .. } | Self::Busy { .. } => 409,
+            Self::NotFound => 404,
+            Self::InvalidField { .. } | Self::ForbiddenReference { .. } => 400,
+            Self::Vault(error) if error.kind() == ErrorKind::InvalidInput => 400,
+            Self::Vault(error) if error.is_transient() => 503,
+            Self::Vault(_) | Self::Unverified { .. } => 502,
+            Self::Store(_) | Self::Fernet { .. } => 500,
+        }
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::AlreadyExists => Self::AlreadyExists,
+            other => Self::Store(other),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The inventory: what each secret field of a row holds.
+
+use serde_json::Value;
+use strongroom_entities::FieldPath;
+use strongroom_entities::reference::{self, FieldText};
+use strongroom_metastore::Row;
+use strongroom_secrets::{SecretName, SecretValue};
+
+use super::MigrateOptions;
+use crate::Manager;
+use crate::ownership::FieldOwner;
+use crate::sorting::fully_qualified_name;
+
+/// How many rows are in hand at a time.
+pub(super) const PAGE: u32 = 64;
+
+/// What a field holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A password that is not in the vault.
+    Value(SecretValue),
+    /// A reference; `plain` if it stands in the row unencrypted.
+    Reference { name: SecretName, plain: bool },
+    /// An empty password; `plain` if it stands in the row unencrypted.
+    Empty { plain: bool },
+    /// Something that only the user can decide about.
+    Doubtful(String),
+}
+
+/// A row and what its secret fields hold.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) row: Row,
+    pub(super) fqn: String,
+    pub(super) fields: Vec<(FieldPath, Content)>,
+}
+
+impl Entry {
+    pub(super) fn owner(&self, field: &FieldPath) -> FieldOwner {
+        FieldOwner { kind: self.row.kind, entity: self.row.id, field: field.clone() }
+    }
+
+    /// The entity, for people.
+    pub(super) fn label(&self) -> String {
+        format!("{} {}", self.row.kind, self.fqn)
+    }
+
+    /// A field of it, for people.
+    pub(super) fn field_label(&self, field: &FieldPath) -> String {
+        format!("{}: {field}", self.label())
+    }
+
+    pub(super) fn doubts(&self) -> impl Iterator<Item = (&FieldPath, &String)> {
+        self.fields.iter().filter_map(|(field, content)| match content {
+            Content::Doubtful(reason) => Some((field, reason)),
+            _ => None,
+        })
+    }
+}
+
+impl Manager {
+    /// Looks into a row.
+    pub(super) fn take_stock(&self, row: Row, options: MigrateOptions) -> Entry {
+        let fields = strongroom_entities::walk(row.kind, &row.json)
+            .fields
+            .into_iter()
+            .map(|field| {
+                let content = self.content(&row.json, &field, options);
+                (field, content)
+            })
+            .collect();
+        Entry { fqn: fully_qualified_name(&row.json), row, fields }
+    }
+
+    fn content(&self, document: &Value, field: &FieldPath, options: MigrateOptions) -> Content {
+        let Some(Value::String(stored)) = field.get(document) else {
+            return Content::Doubtful(
+                "holds something else than a text where a password should be: correct the entity".to_owned(),
+            );
+        };
+        let Ok(text) = self.readable(field, stored) else {
+            return Content::Doubtful(
+                "cannot be decrypted with the configured Fernet key: add the key that it was encrypted with \
+                 (fernetConfiguration.fernetKey takes several, separated by commas)"
+                    .to_owned(),
+            );
+        };
+        let plain = text.expose() == stored;
+        match reference::classify(text.expose()) {
+            FieldText::Empty => Content::Empty { plain },
+            FieldText::Reference(reference) => Content::Reference { name: reference.name().clone(), plain },
+            FieldText::MalformedReference(wrong) if !options.literal => Content::Doubtful(format!(
+                "begins with secret:, which marks a reference, but {wrong}: correct it, or say with --literal that it \
+                 is a password"
+            )),
+            _ if text.len() > SecretValue::MAX_BYTES => Content::Doubtful(format!(
+                "is {} bytes long, and a vault takes {} at most",
+                text.len(),
+                SecretValue::MAX_BYTES
+            )),
+            FieldText::MalformedReference(_) | FieldText::Mask | FieldText::Fernet(_) | FieldText::Plain(_) => {
+                Content::Value(text)
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Migration: what lies in the database, encrypted or in clear text, moves to the vault, and the rows keep references.
+//!
+//! `inventory` reads the tables page by page and says what each secret field holds; [`plan`] finds out, before anything is
+//! written, which names are taken and what is doubtful; `apply` moves the rest, entity by entity; [`report`] is what the
+//! user gets.
+
+mod apply;
+mod inventory;
+pub mod plan;
+pub mod report;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::WriteError;
+
+pub use apply::holder;
+pub use plan::{Plan, PlannedAction, PlannedField};
+pub use report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
+
+/// What the user decided about doubtful cases.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MigrateOptions {
+    /// A text that begins with `secret:` but is no reference is a password.
+    pub literal: bool,
+    /// Secrets in the vault that Strongroom did not write may be taken over.
+    pub adopt: bool,
+    /// Conflicts are left as they are, and everything else is migrated.
+    pub skip_conflicts: bool,
+}
+
+/// Why a migration did not start, or could not go on. What concerns one entity is in the [`Report`] instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// The configured provider keeps passwords in the database.
+    #[error(
+        "secretsManagerConfiguration.secretsManager is {0}, which keeps passwords in the database: \
+         set it to managed-azure-kv (or SECRET_MANAGER) to migrate them to a vault"
+    )]
+    NotManaged(String),
+    /// The vault or the database could not be worked with at all.
+    #[error(transparent)]
+    Failed(#[from] WriteError),
+}
+
+impl From<strongroom_metastore::StoreError> for MigrateError {
+    fn from(error: strongroom_metastore::StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Who watches a migration, and may ask it to stop.
+pub trait Watcher: Send + Sync {
+    /// The number of entities that will be looked at.
+    fn total(&self, _entities: u64) {}
+    /// So many more were looked at.
+    fn advance(&self, _entities: u64) {}
+    /// Whether to stop after the entities in hand.
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A watcher that only passes on a request to stop.
+#[derive(Debug, Default)]
+pub struct StopFlag(pub AtomicBool);
+
+impl Watcher for StopFlag {
+    fn should_stop(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

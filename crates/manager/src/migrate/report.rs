@@ -1,0 +1,67 @@
+//! What a migration reports. No value, no token.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What came of a migration, or what a plan says would come of it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// The id of the run.
+    pub run: Uuid,
+    /// How long it took.
+    pub seconds: f64,
+    /// The entities.
+    pub entities: EntityCounts,
+    /// The secrets.
+    pub secrets: SecretCounts,
+    /// What was found before anything was written, and needs a decision.
+    pub conflicts: Vec<Conflict>,
+    /// What went wrong.
+    pub failures: Vec<Failure>,
+}
+
+/// Entities by what became of them: `seen = changed + unchanged + failed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct EntityCounts {
+    /// All that were read.
+    pub seen: u64,
+    /// Those whose row is another now.
+    pub changed: u64,
+    /// Those that were as they should be.
+    pub unchanged: u64,
+    /// Those that were left as they were because of a conflict or a failure.
+    pub failed: u64,
+}
+
+/// Secrets by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SecretCounts {
+    /// New versions in the vault.
+    pub written: u64,
+    /// Values that were read back from the vault and found right.
+    pub verified: u64,
+    /// References that were there before, and values that the vault held already.
+    pub kept: u64,
+}
+
+/// Something that only the user can decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// The secret's name, if it is about one.
+    pub name: String,
+    /// The fields that it concerns.
+    pub owners: Vec<String>,
+    /// What is the matter, and what can be done.
+    pub reason: String,
+}
+
+/// Something that went wrong with one entity, which is left as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The entity.
+    pub entity: String,
+    /// The field, if it is about one.
+    pub field: String,
+    /// What happened, and what can be done.
+    pub error: String,
+}

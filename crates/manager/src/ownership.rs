@@ -1,0 +1,91 @@
+//! The tags by which a secret in the vault says whose it is.
+
+use strongroom_entities::{EntityKind, FieldPath};
+use strongroom_metastore::IntentId;
+use strongroom_secrets::Tags;
+use uuid::Uuid;
+
+const INSTALLATION: &str = "strongroom-installation";
+const ENTITY: &str = "strongroom-entity";
+const FIELD: &str = "strongroom-field";
+const INTENT: &str = "strongroom-intent";
+
+/// The longest tag value that every version of the service takes, in characters.
+const MAX_TAG: usize = 256;
+
+/// A field of an entity, as an owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct FieldOwner {
+    /// What the entity is.
+    pub(crate) kind: EntityKind,
+    /// The entity.
+    pub(crate) entity: Uuid,
+    /// The field.
+    pub(crate) field: FieldPath,
+}
+
+/// Whom the tags of a secret name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TaggedOwner {
+    /// Nobody: no tag of ours.
+    Nobody,
+    /// A field of this installation.
+    Ours {
+        /// The entity.
+        entity: Uuid,
+        /// The field, as the tag says it.
+        field: String,
+    },
+    /// Another installation, or tags that make no sense.
+    Other,
+}
+
+impl FieldOwner {
+    /// The tags of a version that is written for this field under `intent`, the users' own tags among them.
+    pub(crate) fn tags(&self, installation: Uuid, intent: IntentId, users: &Tags) -> Tags {
+        let mut tags = users.clone();
+        tags.extend(self.adoption_tags(installation));
+        tags.insert(INTENT.to_owned(), intent.to_string());
+        tags
+    }
+
+    /// The tags that a version gets which is already there and becomes this field's.
+    pub(crate) fn adoption_tags(&self, installation: Uuid) -> Tags {
+        Tags::from([
+            (INSTALLATION.to_owned(), installation.to_string()),
+            (ENTITY.to_owned(), self.entity.to_string()),
+            (FIELD.to_owned(), self.field_tag()),
+        ])
+    }
+
+    /// Whether a tag that reads `tagged` means this field.
+    pub(crate) fn is_field(&self, tagged: &str) -> bool {
+        self.field_tag() == tagged
+    }
+
+    /// The field as a tag's value. Only a path through free maps can be too long; its end tells more than its beginning.
+    fn field_tag(&self) -> String {
+        let text = self.field.to_string();
+        let length = text.chars().count();
+        text.chars().skip(length.saturating_sub(MAX_TAG)).collect()
+    }
+}
+
+impl TaggedOwner {
+    /// Reads the tags of a secret.
+    pub(crate) fn read(tags: &Tags, installation: Uuid) -> Self {
+        let Some(tagged) = tags.get(INSTALLATION) else { return Self::Nobody };
+        let entity = tags.get(ENTITY).and_then(|text| Uuid::parse_str(text).ok());
+        match (entity, tags.get(FIELD)) {
+            (Some(entity), Some(field)) if *tagged == installation.to_string() => {
+                Self::Ours { entity, field: field.clone() }
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The intent under which a version was written.
+pub(crate) fn intent_of(tags: &Tags) -> Option<IntentId> {
+    tags.get(INTENT).and_then(|text| Uuid::parse_str(text).ok())
+}

@@ -1,0 +1,215 @@
+//! The last step of a write: one transaction that stores the document and completes the intents, and what follows it.
+
+use serde_json::Value;
+use strongroom_entities::EntityKind;
+use strongroom_metastore::{
+    Claim, Intent, IntentKind, JournalEntry, NewIntent, Opened, Owner, Relationship, Transaction,
+};
+use uuid::Uuid;
+
+use crate::crash::{Step, reach};
+use crate::error::WriteError;
+use crate::placing::{Placed, Prepared};
+use crate::sorting::fully_qualified_name;
+use crate::{Keeping, Manager};
+
+/// What one transaction stores.
+#[derive(Debug)]
+pub(crate) struct Storing<'a> {
+    pub(crate) kind: EntityKind,
+    pub(crate) id: Uuid,
+    /// The row as it was read; `None` creates it.
+    pub(crate) before: Option<&'a Value>,
+    pub(crate) document: &'a Value,
+    pub(crate) history: Option<&'a Value>,
+    pub(crate) relationships: &'a [Relationship],
+    pub(crate) placed: &'a [Placed],
+    pub(crate) prepared: &'a [&'a Prepared],
+    /// The migration that this is part of.
+    pub(crate) run: Option<Uuid>,
+}
+
+impl Manager {
+    /// Stores a document whose values are placed. If it cannot be stored, what was placed is taken back.
+    pub(crate) async fn store_document(&self, storing: Storing<'_>) -> Result<(), WriteError> {
+        let outcome = match self.transact(&storing).await {
+            Ok(Transacted { transaction, dropped }) => match transaction.commit().await {
+                Ok(()) => Ok(dropped),
+                // Nobody knows whether it took effect: whoever can claim the intents knows that it did not.
+                Err(error) => match &self.keeping {
+                    Keeping::Managed(vault) if !storing.prepared.is_empty() => {
+                        match self.was_committed(vault, storing.prepared).await? {
+                            true => Ok(dropped),
+                            false => return Err(error.into()),
+                        }
+                    }
+                    _ => Err(error.into()),
+                },
+            },
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(dropped) => {
+                reach(Step::Committed);
+                self.delete_dropped(dropped).await;
+                Ok(())
+            }
+            Err(error) => {
+                if let Keeping::Managed(vault) = &self.keeping {
+                    self.undo_quietly(vault, storing.prepared).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn transact(&self, storing: &Storing<'_>) -> Result<Transacted, WriteError> {
+        let Storing { kind, id, document, .. } = *storing;
+        let mut transaction = self.store.begin().await?;
+        let row = transaction.lock(kind, id).await?;
+        if row.as_ref().map(|row| &row.json) != storing.before {
+            return Err(if storing.before.is_some() { WriteError::Changed } else { WriteError::AlreadyExists });
+        }
+        match row {
+            Some(_) => transaction.update(kind, id, document).await?,
+            None => {
+                let hash = strongroom_entities::fqn_hash(&fully_qualified_name(document));
+                transaction.insert(kind, &hash, document).await?;
+            }
+        }
+        if let Some(history) = storing.history {
+            transaction.keep_version(kind, id, history).await?;
+        }
+        for relationship in storing.relationships {
+            transaction.relate(relationship).await?;
+        }
+        let claims: Vec<Claim> = storing.prepared.iter().map(|item| item.claim).collect();
+        if !transaction.complete_intents(&self.holder, &claims).await? {
+            return Err(WriteError::Changed);
+        }
+        let dropped = self.write_owners(&mut transaction, storing).await?;
+        if let Some(run) = storing.run {
+            let entries: Vec<JournalEntry> = storing.placed.iter().map(journal_entry).collect();
+            transaction.journal(run, &entries).await?;
+        }
+        reach(Step::DocumentStored);
+        Ok(Transacted { transaction, dropped })
+    }
+
+    /// Writes down whose secrets are whose after this document is stored, and opens an intent to delete each secret that
+    /// lost its last reference.
+    async fn write_owners(
+        &self,
+        transaction: &mut Transaction,
+        storing: &Storing<'_>,
+    ) -> Result<Vec<Intent>, WriteError> {
+        let Storing { kind, id, document, placed, .. } = *storing;
+        for item in placed {
+            let (name, field) = (item.name.clone(), item.owner.field.to_string());
+            let version = item.version.clone();
+            transaction.put_owner(&Owner { name, kind, entity: id, field, version }).await?;
+        }
+        let owned = transaction.owned_by(id).await?;
+        let own = self.own_references(kind, id, document, |name, field| {
+            owned.iter().any(|owner| owner.name == *name && owner.field == field)
+        });
+        transaction.put_own_references(id, &own).await?;
+        let mut dropped = Vec::new();
+        for owner in owned {
+            if !self.refers_to(document, &owner) {
+                dropped.push(owner);
+            }
+        }
+        self.drop_owners(transaction, dropped).await
+    }
+
+    /// Whether the field that a secret is kept for refers to it in this document.
+    fn refers_to(&self, document: &Value, owner: &Owner) -> bool {
+        self.own_references(owner.kind, owner.entity, document, |_, _| false)
+            .iter()
+            .any(|reference| reference.name == owner.name && reference.field == owner.field)
+    }
+
+    async fn drop_owners(
+        &self,
+        transaction: &mut Transaction,
+        dropped: Vec<Owner>,
+    ) -> Result<Vec<Intent>, WriteError> {
+        let mut intents = Vec::new();
+        for owner in &dropped {
+            transaction.forget_owner(&owner.name).await?;
+            intents.push(NewIntent {
+                id: self.random.uuid(),
+                kind: IntentKind::Delete,
+                name: owner.name.clone(),
+                entity_kind: owner.kind,
+                entity: owner.entity,
+                field: owner.field.clone(),
+            });
+        }
+        intents.sort_by(|one, other| one.name.cmp(&other.name));
+        match transaction.open_intents(&self.holder, &intents, self.timing.lease).await? {
+            Opened::Taken(name) => Err(WriteError::Busy { name }),
+            Opened::All(claims) => Ok(intents
+                .into_iter()
+                .zip(claims)
+                .map(|(intent, claim)| Intent {
+                    claim,
+                    holder: self.holder.clone(),
+                    kind: intent.kind,
+                    name: intent.name,
+                    entity_kind: intent.entity_kind,
+                    entity: intent.entity,
+                    field: intent.field,
+                    version_before: None,
+                    deleted_before: false,
+                })
+                .collect()),
+        }
+    }
+
+    /// Removes an entity's row and everything that hangs on it, in one transaction.
+    pub(crate) async fn remove(&self, kind: EntityKind, id: Uuid) -> Result<Vec<Intent>, WriteError> {
+        let mut transaction = self.store.begin().await?;
+        if transaction.lock(kind, id).await?.is_none() {
+            return Err(WriteError::NotFound);
+        }
+        transaction.delete(kind, id).await?;
+        transaction.forget_history(id).await?;
+        transaction.unrelate(id).await?;
+        transaction.put_own_references(id, &[]).await?;
+        let owned = transaction.owned_by(id).await?;
+        let dropped = self.drop_owners(&mut transaction, owned).await?;
+        reach(Step::DocumentStored);
+        transaction.commit().await?;
+        reach(Step::Committed);
+        Ok(dropped)
+    }
+
+    /// Deletes the secrets that lost their last reference. What fails now is done when its intent is settled.
+    pub(crate) async fn delete_dropped(&self, dropped: Vec<Intent>) {
+        let Keeping::Managed(vault) = &self.keeping else { return };
+        for intent in dropped {
+            if let Err(error) = self.settle(vault, &intent).await {
+                tracing::warn!(name = %intent.name, %error, "a secret that is no longer needed could not be deleted; it will be tried again");
+            }
+        }
+    }
+}
+
+/// A transaction that is ready to be committed, and what is to be deleted at the vault after that.
+struct Transacted {
+    transaction: Transaction,
+    dropped: Vec<Intent>,
+}
+
+fn journal_entry(placed: &Placed) -> JournalEntry {
+    JournalEntry {
+        kind: placed.owner.kind,
+        entity: placed.owner.entity,
+        field: placed.owner.field.to_string(),
+        name: placed.name.clone(),
+        version: placed.version.clone(),
+    }
+}
+

@@ -1,0 +1,150 @@
+//! A manager on a database of its own, and the documents that the tests store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use strongroom_entities::{EntityKind, FernetKeys};
+use strongroom_manager::naming::{Naming, NamingScheme};
+use strongroom_manager::{Change, Keeping, Manager, Parts, Stored, Timing, WriteError, WriteOutcome};
+use strongroom_metastore::{Access, IntentState, Metastore, Options, Row};
+use strongroom_secrets::clock::SystemClock;
+use strongroom_secrets::memory::MemoryProvider;
+use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::{Provider, SecretName, SecretValue};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) const KIND: EntityKind = EntityKind::DatabaseService;
+/// The public default key of OpenMetadata.
+pub(crate) const FERNET_KEY: &str = "jJ/9sz0g0OHxsfxOoSfdFdmk3ysNmPRnH3TUAbz3IHA=";
+
+pub(crate) struct World {
+    pub(crate) manager: Manager,
+    pub(crate) vault: MemoryProvider,
+    pub(crate) store: Metastore,
+    folder: Arc<TempDir>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(NamingScheme::Guide).await
+    }
+
+    pub(crate) async fn with(scheme: NamingScheme) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::open(folder, MemoryProvider::new(), scheme, "server:test").await
+    }
+
+    /// The same database and vault in the hands of another process.
+    pub(crate) async fn as_other(&self, holder: &str) -> Self {
+        Self::open(self.folder.clone(), self.vault.clone(), NamingScheme::Guide, holder).await
+    }
+
+    async fn open(folder: Arc<TempDir>, vault: MemoryProvider, scheme: NamingScheme, holder: &str) -> Self {
+        let options = Options { path: folder.path().join("metastore.db"), access: Access::Create };
+        let store = Metastore::open(&options).await.unwrap();
+        let parts = Parts {
+            store: store.clone(),
+            keeping: Keeping::Managed(Arc::new(vault.clone())),
+            provider_name: "managed-azure-kv".to_owned(),
+            naming: Naming::new("", "openmetadata", scheme).unwrap(),
+            tags: [("team".to_owned(), "data".to_owned())].into(),
+            fernet: Some(fernet()),
+            holder: holder.to_owned(),
+            timing: Timing {
+                lease: Duration::from_millis(400),
+                call_timeout: Duration::from_millis(100),
+                patience: Duration::from_millis(200),
+            },
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        };
+        Self { manager: Manager::new(parts).await.unwrap(), vault, store, folder }
+    }
+
+    /// Creates a service, as the server does.
+    pub(crate) async fn create(&self, document: &Value) -> Result<WriteOutcome, WriteError> {
+        self.store_change(None, document.clone()).await
+    }
+
+    /// Replaces a service, as the server does.
+    pub(crate) async fn replace(&self, after: Value) -> Result<WriteOutcome, WriteError> {
+        let before = self.row(id_of(&after)).await.unwrap().json;
+        self.store_change(Some(&before), after).await
+    }
+
+    pub(crate) async fn store_change(
+        &self,
+        before: Option<&Value>,
+        after: Value,
+    ) -> Result<WriteOutcome, WriteError> {
+        let change = Change { kind: KIND, id: id_of(&after), before, after };
+        let store = before.cloned();
+        self.manager
+            .write(change, move |draft| {
+                if store.as_ref() == Some(&draft.document) && draft.changed_fields.is_empty() {
+                    return None;
+                }
+                Some(Stored { document: draft.document, history: store, relationships: Vec::new() })
+            })
+            .await
+    }
+
+    pub(crate) async fn row(&self, id: Uuid) -> Option<Row> {
+        self.store.get(KIND, id).await.unwrap()
+    }
+
+    /// Puts a document into the database without the manager, as an earlier server left it.
+    pub(crate) async fn plant(&self, kind: EntityKind, document: &Value) {
+        let hash = strongroom_entities::fqn_hash(document["fullyQualifiedName"].as_str().unwrap());
+        let mut transaction = self.store.begin().await.unwrap();
+        transaction.insert(kind, &hash, document).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    pub(crate) async fn password_in_row(&self, id: Uuid) -> String {
+        self.row(id).await.unwrap().json["connection"]["config"]["authType"]["password"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// What the field of a service resolves to, as the ingestion would find it.
+    pub(crate) async fn resolved(&self, id: Uuid) -> String {
+        let text = self.password_in_row(id).await;
+        let name = name(text.strip_prefix("secret:").expect("the row holds a reference"));
+        self.vault.get(&name, None).await.unwrap().value.expose().to_owned()
+    }
+
+    pub(crate) async fn open_intents(&self) -> u64 {
+        self.store.count_intents(IntentState::Open).await.unwrap()
+    }
+}
+
+pub(crate) fn fernet() -> FernetKeys {
+    FernetKeys::parse(&SecretValue::new(FERNET_KEY)).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> SecretName {
+    SecretName::new(text).unwrap()
+}
+
+pub(crate) fn id_of(document: &Value) -> Uuid {
+    Uuid::parse_str(document["id"].as_str().unwrap()).unwrap()
+}
+
+/// A PostgreSQL service; the id is the number that is given.
+pub(crate) fn service(number: u128, name: &str, password: &str) -> Value {
+    json!({
+        "id": Uuid::from_u128(number).to_string(),
+        "name": name,
+        "fullyQualifiedName": strongroom_entities::quote_name(name),
+        "serviceType": "Postgres",
+        "connection": {"config": {"type": "Postgres", "username": "om", "authType": {"password": password}}},
+        "version": 0.1,
+        "updatedAt": 1_795_450_008_458_i64,
+        "updatedBy": "admin",
+        "deleted": false
+    })
+}
