@@ -1,1 +1,30 @@
-//! stub
+//! What the tests of the whole system share: the real program, started and watched as a person would.
+//!
+//! [`program`] runs `strongroom` once and looks at what it printed; [`running`] keeps it running as a server. [`vault`] and
+//! [`metadata`] know the two servers: where they listen, how to sign in, what to ask. [`http`] is a client that trusts a
+//! vault's own certificate authority, and [`fixtures`] fills databases. The tests themselves are in `system/` (one binary),
+//! measurements in `bench/`.
+//!
+//! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
+//! test. What goes wrong here panics, with what the program printed: the harness never goes on with half a system.
+
+pub mod fixtures;
+pub mod http;
+pub mod metadata;
+pub mod program;
+pub mod python;
+pub mod running;
+pub mod vault;
+
+pub use metadata::MetadataServer;
+pub use program::{Finished, Program};
+pub use running::Running;
+pub use vault::VaultServer;
+
+/// A new folder for one test, deleted when the answer is dropped.
+///
+/// # Panics
+/// If the system's folder for temporary files cannot be written.
+pub fn scratch() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("strongroom-test-").tempdir().expect("a folder for the test")
+}

@@ -1,2 +1,5 @@
-//! stub
-#[test] fn t(){}
+//! The tests of the whole system: the real program, started as a person would. `cargo xtask test` runs them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod python_clients;
+mod recorded_rows;

@@ -1,0 +1,123 @@
+//! A program that keeps running: watched, stopped, killed.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, sleep};
+
+/// The longest that a server may take to answer its first request, or to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// A running program. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    line: String,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Running {
+    pub(crate) fn new(child: Child, line: String, stdout: PathBuf, stderr: PathBuf) -> Self {
+        Self { child, line, stdout, stderr }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed on stdout so far.
+    pub fn stdout(&self) -> String {
+        fs::read(&self.stdout).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// What it has printed on stderr so far.
+    pub fn stderr(&self) -> String {
+        fs::read(&self.stderr).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Waits until `url` answers 200.
+    ///
+    /// # Panics
+    /// If the program ends before, or the answer does not come within 30 seconds.
+    pub async fn ready(&mut self, client: impl Fn() -> Option<reqwest::Client>, url: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.ended() {
+                panic!("{} ended with {status} before it was ready\n{}", self.line, self.printed());
+            }
+            if let Some(client) = client()
+                && let Ok(answer) = client.get(url).send().await
+                && answer.status() == 200
+            {
+                return;
+            }
+            assert!(Instant::now() < end, "{url} does not answer within {PATIENCE:?}\n{}", self.printed());
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Waits until the program ends by itself.
+    ///
+    /// # Panics
+    /// If it has not ended after 30 seconds.
+    pub async fn end(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(Instant::now() < end, "{} does not end\n{}", self.line, self.printed());
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// Asks the program to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    /// If it has not ended after 30 seconds.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        // A program that is gone already cannot be asked; `end` tells how it ended.
+        let _ = kill_process(id.expect("a process id"), Signal::TERM);
+        self.end().await
+    }
+
+    /// Kills the program at once (SIGKILL), as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap_or_else(|error| panic!("cannot watch {}: {error}", self.line))
+    }
+
+    fn printed(&self) -> String {
+        format!("--- stdout\n{}\n--- stderr\n{}", self.stdout(), self.stderr())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port of this machine that nobody listens on.
+///
+/// The system does not hand out the same one again soon, so it is still free when a program is started with it.
+///
+/// # Panics
+/// If the machine has no free port.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
