@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::http::pager::PagerContinuation;
-use azure_core::http::{ClientMethodOptions, ClientOptions, Context, PageIterator, RetryOptions, Transport};
+use azure_core::http::{
+    ClientMethodOptions, ClientOptions, Context, ItemIterator, PageIterator, RetryOptions, Transport,
+};
 use azure_core::http::{Response, UserAgentOptions};
 use azure_security_keyvault_secrets::models::{
     ListDeletedSecretPropertiesResult, ListSecretPropertiesResult, SecretClientDeleteSecretOptions,
@@ -253,14 +255,14 @@ impl Provider for AzureProvider {
                 let pager = self.client.list_secret_properties(None);
                 self.pages(
                     self.doing("list secrets".to_owned(), Role::User),
-                    pager.map(|p| p.into_pages()),
+                    pager.map(ItemIterator::into_pages),
                     items,
                 )
             }
             ListScope::Versions(name) => {
                 let doing = self.doing(format!("list the versions of secret {name}"), Role::User);
                 let pager = self.client.list_secret_properties_versions(name.as_str(), None);
-                self.pages(doing, pager.map(|p| p.into_pages()), items)
+                self.pages(doing, pager.map(ItemIterator::into_pages), items)
             }
             ListScope::Deleted => {
                 let items = |page: ListDeletedSecretPropertiesResult| {
@@ -269,7 +271,7 @@ impl Provider for AzureProvider {
                 let pager = self.client.list_deleted_secret_properties(None);
                 self.pages(
                     self.doing("list deleted secrets".to_owned(), Role::User),
-                    pager.map(|p| p.into_pages()),
+                    pager.map(ItemIterator::into_pages),
                     items,
                 )
             }

@@ -56,17 +56,17 @@ pub(super) fn secret(mut bundle: AzureSecret) -> Result<Secret> {
 /// A bundle without its value.
 pub(super) fn properties_of_secret(mut bundle: AzureSecret) -> Result<SecretProperties> {
     bundle.value.zeroize();
-    properties(bundle.id, bundle.content_type, bundle.attributes, bundle.tags)
+    properties(bundle.id.as_deref(), bundle.content_type, bundle.attributes, bundle.tags)
 }
 
 /// An item of a listing.
 pub(super) fn properties_of_item(item: AzureProperties) -> Result<SecretProperties> {
-    properties(item.id, item.content_type, item.attributes, item.tags)
+    properties(item.id.as_deref(), item.content_type, item.attributes, item.tags)
 }
 
 /// An item of the listing of deleted secrets.
 pub(super) fn properties_of_deleted_item(item: AzureDeletedProperties) -> Result<SecretProperties> {
-    properties(item.id, item.content_type, item.attributes, item.tags)
+    properties(item.id.as_deref(), item.content_type, item.attributes, item.tags)
 }
 
 /// A deleted bundle.
@@ -75,17 +75,17 @@ pub(super) fn deleted(mut bundle: AzureDeleted) -> Result<DeletedSecret> {
     Ok(DeletedSecret {
         deleted: bundle.deleted_date.map(OffsetDateTime::unix_timestamp),
         scheduled_purge: bundle.scheduled_purge_date.map(OffsetDateTime::unix_timestamp),
-        properties: properties(bundle.id, bundle.content_type, bundle.attributes, bundle.tags)?,
+        properties: properties(bundle.id.as_deref(), bundle.content_type, bundle.attributes, bundle.tags)?,
     })
 }
 
 fn properties(
-    id: Option<String>,
+    id: Option<&str>,
     content_type: Option<String>,
     attributes: Option<SecretAttributes>,
     tags: Option<impl IntoIterator<Item = (String, String)>>,
 ) -> Result<SecretProperties> {
-    let (name, version) = id.as_deref().and_then(name_and_version).ok_or_else(|| {
+    let (name, version) = id.and_then(name_and_version).ok_or_else(|| {
         Error::new(ErrorKind::Other, "the vault's answer names no secret").with_hint("is it a Key Vault?")
     })?;
     let attributes = attributes.unwrap_or_default();
