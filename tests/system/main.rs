@@ -1,5 +1,6 @@
 //! The tests of the whole system: the real program, started as a person would. `cargo xtask test` runs them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod ops_script;
 mod python_clients;
 mod recorded_rows;
