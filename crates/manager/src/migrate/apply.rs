@@ -388,7 +388,7 @@ fn is_unserved(error: &WriteError) -> bool {
     }
 }
 
-/// The name under which a run holds its intents.
-pub fn holder(run: Uuid) -> String {
+/// The name under which a migration holds its intents. Any such holder is dead as soon as another has the migration lock.
+pub fn holder(run: impl std::fmt::Display) -> String {
     format!("{MIGRATION_HOLDER}{run}")
 }

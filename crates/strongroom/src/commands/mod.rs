@@ -1,0 +1,40 @@
+//! The commands, one file each.
+
+mod migrate_secrets;
+mod quickstart;
+mod resolve;
+mod serve;
+mod vault;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Quickstart(quickstart::QuickstartArgs),
+    Serve(serve::ServeArgs),
+    MigrateSecrets(migrate_secrets::MigrateSecretsArgs),
+    Resolve(resolve::ResolveArgs),
+    Vault(vault::VaultArgs),
+}
+
+impl Command {
+    /// Runs the command to its end.
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Quickstart(args) => Box::pin(quickstart::run(args)).await,
+            Self::Serve(args) => Box::pin(serve::run(args)).await,
+            Self::MigrateSecrets(args) => Box::pin(migrate_secrets::run(args)).await,
+            Self::Resolve(args) => Box::pin(resolve::run(args)).await,
+            Self::Vault(args) => Box::pin(vault::run(args)).await,
+        }
+    }
+
+    /// Whether it is a server, whose log says what it does.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Vault(_))
+    }
+}

@@ -1,0 +1,143 @@
+//! From settings to a working secrets manager.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use strongroom_config::{AzureKeyVaultSettings, Environment, FernetKey, NamingChoice, SecretsManager, Settings};
+use strongroom_entities::FernetKeys;
+use strongroom_manager::naming::{Naming, NamingScheme};
+use strongroom_manager::{Keeping, Manager, Parts, Timing};
+use strongroom_metastore::Metastore;
+use strongroom_secrets::azure::{AuthorityHost, AzureConfig, AzureProvider, ClientSecret, Credential, VaultUrl};
+use strongroom_secrets::clock::SystemClock;
+use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::transport::Trust;
+use strongroom_secrets::{Provider, SecretValue};
+
+use crate::exit::Usage;
+
+/// Which keeping a provider's name stands for, with the vault that the settings describe.
+pub(crate) fn keeping(
+    provider: SecretsManager,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Keeping> {
+    Ok(match provider {
+        SecretsManager::ManagedAzureKv => Keeping::Managed(key_vault(settings, environment)?),
+        SecretsManager::AzureKv => Keeping::InDatabase(Some(key_vault(settings, environment)?)),
+        SecretsManager::Db => Keeping::InDatabase(None),
+    })
+}
+
+/// The Key Vault that the settings describe.
+fn key_vault(settings: &Settings, environment: &Environment) -> Result<Arc<dyn Provider>> {
+    let azure = &settings.secrets_manager.azure;
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let vault = match (&azure.vault_url, &azure.vault_name) {
+        (Some(url), _) => url.parse().context("secretsManagerConfiguration.parameters.vaultUrl")?,
+        (None, Some(name)) => {
+            VaultUrl::from_vault_name(name).context("secretsManagerConfiguration.parameters.vaultName")?
+        }
+        (None, None) => {
+            return Err(Usage("parameters.vaultName is not set (OM_SM_VAULT_NAME)".to_owned()).into());
+        }
+    };
+    let mut config = AzureConfig::new(vault, credential(azure, &variable)?);
+    config.authority = match &azure.authority_host {
+        Some(host) => host.parse().context("secretsManagerConfiguration.parameters.authorityHost")?,
+        None => AuthorityHost::default(),
+    };
+    config.trust = Trust::from_environment(&variable);
+    if let Some(file) = &azure.ca_file {
+        config.trust = config.trust.with_ca_file(file);
+    }
+    config.call_timeout = settings.strongroom.call_timeout;
+    Ok(Arc::new(AzureProvider::new(&config)?))
+}
+
+/// The configured client secret; else what the environment describes.
+fn credential(
+    azure: &AzureKeyVaultSettings,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Credential> {
+    match (&azure.tenant_id, &azure.client_id, &azure.client_secret) {
+        (Some(tenant), Some(client_id), Some(client_secret)) => Ok(Credential::ClientSecret(ClientSecret {
+            tenant: tenant.clone(),
+            client_id: client_id.clone(),
+            client_secret: client_secret.clone(),
+        })),
+        (None, None, None) => Ok(Credential::from_environment(variable)?),
+        _ => {
+            let missing: Vec<&str> = [
+                ("tenantId (OM_SM_TENANT_ID)", azure.tenant_id.is_none()),
+                ("clientId (OM_SM_CLIENT_ID)", azure.client_id.is_none()),
+                ("clientSecret (OM_SM_CLIENT_SECRET)", azure.client_secret.is_none()),
+            ]
+            .into_iter()
+            .filter_map(|(name, missing)| missing.then_some(name))
+            .collect();
+            Err(Usage(format!(
+                "secretsManagerConfiguration.parameters lacks {}: a client secret needs tenantId, clientId and clientSecret",
+                missing.join(" and ")
+            ))
+            .into())
+        }
+    }
+}
+
+/// The configured Fernet keys. `made` gives the key of a data folder where none is configured.
+pub(crate) fn fernet(
+    settings: &Settings,
+    made: impl FnOnce() -> Result<Option<SecretValue>>,
+) -> Result<Option<FernetKeys>> {
+    let key = match &settings.fernet.key {
+        FernetKey::NoEncryption => return Ok(None),
+        FernetKey::Keys(keys) => Some(keys.clone()),
+        FernetKey::NotSet => made()?,
+    };
+    key.map(|key| FernetKeys::parse(&key).map_err(|error| Usage(format!("fernetConfiguration.fernetKey: {error}")).into()))
+        .transpose()
+}
+
+/// A secrets manager on `store`, as the settings want it.
+pub(crate) async fn manager(
+    settings: &Settings,
+    store: &Metastore,
+    keeping: Keeping,
+    provider: SecretsManager,
+    fernet: Option<FernetKeys>,
+    holder: String,
+) -> Result<Manager> {
+    let scheme = match settings.strongroom.naming {
+        Some(NamingChoice::Guide) => NamingScheme::Guide,
+        Some(NamingChoice::Openmetadata) => NamingScheme::Openmetadata,
+        None if store.made_by_reference().await? => NamingScheme::Openmetadata,
+        None => NamingScheme::Guide,
+    };
+    let naming = Naming::new(&settings.secrets_manager.prefix, &settings.cluster_name, scheme)
+        .map_err(|error| Usage(error.to_string()))?;
+    let parts = Parts {
+        store: store.clone(),
+        keeping,
+        provider_name: provider.as_str().to_owned(),
+        naming,
+        tags: settings.secrets_manager.tags.iter().cloned().collect(),
+        fernet,
+        holder,
+        timing: Timing {
+            lease: settings.strongroom.intent_lease,
+            call_timeout: settings.strongroom.call_timeout,
+            ..Timing::default()
+        },
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+    };
+    Ok(Manager::new(parts).await?)
+}
+
+/// Says on stderr what the settings warn about.
+pub(crate) fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+}
