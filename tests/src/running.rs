@@ -33,6 +33,18 @@ impl Running {
         self.child.id()
     }
 
+    /// The most memory that it has had resident at once, in bytes; `None` if it has ended. (Linux only.)
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        // A process that has ended and was not asked for its exit code has no memory and no such line.
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().expect("a number of kB");
+        Some(kibibytes * 1024)
+    }
+
     /// What it has printed on stdout so far.
     pub fn stdout(&self) -> String {
         fs::read(&self.stdout).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
@@ -96,7 +108,11 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// If the system does not know the process.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap_or_else(|error| panic!("cannot watch {}: {error}", self.line))
     }
 

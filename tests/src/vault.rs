@@ -82,6 +82,11 @@ impl VaultServer {
         &mut self.running
     }
 
+    /// The most memory that the vault has had resident at once, in bytes; `None` if it has ended.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.running.peak_memory()
+    }
+
     /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.port
