@@ -1,1 +1,30 @@
-//! stub
+//! A Key Vault with Entra ID in one process: what whoever has no Azure at hand runs in its place.
+//!
+//! Microsoft's own clients work with it unmodified. Vault `v1` answers at `https://v1.<domain>:<port>/secrets/…`
+//! ([`data_plane`]), every host name of the port answers token requests ([`entra`]); the port's certificate comes from a
+//! private authority ([`pki`]). Secrets lie in SQLite ([`store`]), encrypted by keys that a master key wraps ([`keys`]).
+//! `vault.yaml` ([`config`]) says which vaults there are and who may do what in them ([`access`]).
+//!
+//! Start with [`Vault::open`] and [`Vault::start`]; [`Environment`] tells a client's variables. Not here: what a secret
+//! is for. This crate knows nothing of metadata, entities or references.
+
+mod access;
+mod config;
+mod data_plane;
+mod entra;
+mod environment;
+mod error;
+mod folder;
+mod host;
+mod keys;
+mod pki;
+mod run_file;
+mod server;
+mod service;
+mod store;
+mod vault;
+
+pub use config::{PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
+pub use environment::Environment;
+pub use error::{Error, ErrorKind, Result};
+pub use vault::{ConfigSource, Options, Running, Vault};

@@ -1,0 +1,266 @@
+//! The rules of the file, and what the service works with once they are kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+use super::parse::suggest;
+use super::{PrincipalSettings, VaultConfig, VaultSettings};
+use crate::access::{Principal, Principals, Role};
+use crate::error::{Error, Result};
+
+/// A configuration that keeps all rules.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) listen: SocketAddr,
+    /// In lower case.
+    pub(crate) domain: String,
+    pub(crate) tenant: String,
+    /// By name in lower case.
+    pub(crate) vaults: BTreeMap<String, VaultSettings>,
+    pub(crate) principals: Principals,
+}
+
+impl VaultConfig {
+    /// Checks all rules.
+    pub(crate) fn check(&self) -> Result<Checked> {
+        let domain = self.domain.to_ascii_lowercase();
+        check_domain(&domain)?;
+        check_tenant(&self.tenant)?;
+        let vaults = check_vaults(&self.vaults)?;
+        let principals = check_principals(&self.principals, &vaults)?;
+        Ok(Checked {
+            listen: self.listen_address()?,
+            domain,
+            tenant: self.tenant.to_ascii_lowercase(),
+            vaults,
+            principals,
+        })
+    }
+
+    /// The address to listen on.
+    pub(crate) fn listen_address(&self) -> Result<SocketAddr> {
+        self.listen.parse().map_err(|_| {
+            Error::configuration(format!("listen: {:?} is not an IP address and a port", self.listen))
+                .with_hint("write it like 127.0.0.1:8443 or [::1]:8443")
+        })
+    }
+}
+
+fn check_domain(domain: &str) -> Result<()> {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    // A vault's name and its dot come in front, and a DNS name ends at 253 characters.
+    if domain.len() > 220 || !domain.split('.').all(label) || domain.parse::<std::net::Ipv4Addr>().is_ok() {
+        return Err(Error::configuration(format!("domain: {domain:?} is not a DNS name"))
+            .with_hint("write it like vault.localhost"));
+    }
+    Ok(())
+}
+
+/// Tenants are ids or domain names; Entra ID has no other form, and the text becomes part of URLs.
+pub(crate) fn is_tenant(tenant: &str) -> bool {
+    (1..=128).contains(&tenant.len())
+        && tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && tenant.bytes().any(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn check_tenant(tenant: &str) -> Result<()> {
+    if is_tenant(tenant) {
+        return Ok(());
+    }
+    Err(Error::configuration(format!("tenant: {tenant:?} is not a tenant id"))
+        .with_hint("write an id, a domain name, or adfs"))
+}
+
+/// Azure's rules but for the lower bound of three characters
+/// (<https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault>).
+fn vault_name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("is empty");
+    }
+    if name.len() > 24 {
+        return Some("has more than 24 characters");
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Some("has characters other than letters, digits and hyphens");
+    }
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return Some("does not start with a letter");
+    }
+    if name.ends_with('-') || name.contains("--") {
+        return Some("has a hyphen at its end or two in a row");
+    }
+    None
+}
+
+fn check_vaults(vaults: &[VaultSettings]) -> Result<BTreeMap<String, VaultSettings>> {
+    let mut checked = BTreeMap::new();
+    for vault in vaults {
+        let name = &vault.name;
+        if let Some(fault) = vault_name_fault(name) {
+            return Err(Error::configuration(format!("vaults: the name {name:?} {fault}")).with_hint(
+                "a vault's name is part of a host name: up to 24 letters, digits and hyphens, a letter first",
+            ));
+        }
+        let days = vault.soft_delete_retention_in_days;
+        if !(7..=90).contains(&days) {
+            return Err(Error::configuration(format!(
+                "vaults: softDeleteRetentionInDays of {name:?} is {days}, it must be from 7 to 90"
+            )));
+        }
+        if checked.insert(name.to_ascii_lowercase(), vault.clone()).is_some() {
+            return Err(Error::configuration(format!("vaults: {name:?} is there twice"))
+                .with_hint("names of vaults compare without case"));
+        }
+    }
+    Ok(checked)
+}
+
+fn check_principals(
+    principals: &[PrincipalSettings],
+    vaults: &BTreeMap<String, VaultSettings>,
+) -> Result<Principals> {
+    let mut names = HashMap::new();
+    let mut checked: Vec<Principal> = Vec::with_capacity(principals.len());
+    for settings in principals {
+        let name = &settings.name;
+        if name.trim().is_empty() {
+            return Err(Error::configuration("principals: one has an empty name"));
+        }
+        if names.insert(name.clone(), ()).is_some() {
+            return Err(Error::configuration(format!("principals: {name:?} is there twice")));
+        }
+        let id = &settings.client_id;
+        if !is_tenant(id) {
+            return Err(Error::configuration(format!("principals: the clientId of {name:?} is not an id"))
+                .with_hint(
+                    "it is a UUID, or another word of letters, digits, hyphens, dots and underscores",
+                ));
+        }
+        if let Some(other) = checked.iter().find(|other| other.client_id.eq_ignore_ascii_case(id)) {
+            return Err(Error::configuration(format!(
+                "principals: {:?} and {name:?} have the same clientId {id}",
+                other.name
+            )));
+        }
+        let secret = match &settings.client_secret {
+            Some(secret) if !secret.is_empty() => secret,
+            Some(_) => {
+                return Err(Error::configuration(format!(
+                    "principals: the client secret of {name:?} is empty"
+                )));
+            }
+            None => {
+                return Err(Error::configuration(format!("principals: {name:?} has no client secret"))
+                    .with_hint("give it clientSecret or clientSecretFile"));
+            }
+        };
+        let mut principal = Principal::new(name, id, secret);
+        for assignment in &settings.roles {
+            let vault = assignment.vault.to_ascii_lowercase();
+            if !vaults.contains_key(&vault) {
+                return Err(Error::configuration(format!(
+                    "principals: {name:?} has a role in the vault {:?}, which is not in the list of vaults",
+                    assignment.vault
+                ))
+                .with_hint(suggest(&vault, vaults.values().map(|vault| vault.name.as_str()))));
+            }
+            let role = Role::parse(&assignment.role).ok_or_else(|| {
+                Error::configuration(format!(
+                    "principals: {name:?} has a role {:?}, which does not exist",
+                    assignment.role
+                ))
+                .with_hint(suggest(&assignment.role, Role::ALL.iter().map(|role| role.name())))
+            })?;
+            principal.assign(vault, role);
+        }
+        checked.push(principal);
+    }
+    Ok(Principals::new(checked))
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_secrets::SecretValue;
+
+    use super::super::RoleAssignment;
+    use super::*;
+
+    fn valid() -> VaultConfig {
+        VaultConfig {
+            vaults: vec![VaultSettings::named("v1")],
+            principals: vec![PrincipalSettings {
+                name: "server".into(),
+                client_id: "11111111-1111-1111-1111-111111111111".into(),
+                client_secret: Some(SecretValue::new("hunter2")),
+                client_secret_file: None,
+                roles: vec![RoleAssignment { vault: "V1".into(), role: "key vault secrets officer".into() }],
+            }],
+            ..VaultConfig::default()
+        }
+    }
+
+    fn fault(change: impl FnOnce(&mut VaultConfig)) -> String {
+        let mut config = valid();
+        change(&mut config);
+        let error = config.check().unwrap_err();
+        assert!(error.is_usage());
+        let message = error.to_string();
+        assert!(!message.contains("hunter2"), "{message}");
+        message
+    }
+
+    #[test]
+    fn names_of_vaults_and_roles_compare_without_case() {
+        let checked = valid().check().unwrap();
+        assert!(checked.vaults.contains_key("v1"));
+    }
+
+    #[test]
+    fn each_broken_rule_has_its_own_message() {
+        let cases: Vec<(String, &str)> = vec![
+            (
+                fault(|c| c.listen = "localhost".into()),
+                "listen: \"localhost\" is not an IP address and a port",
+            ),
+            (fault(|c| c.domain = "a..b".into()), "domain: \"a..b\" is not a DNS name"),
+            (fault(|c| c.domain = "127.0.0.1".into()), "is not a DNS name"),
+            (fault(|c| c.tenant = "a/b".into()), "tenant: \"a/b\" is not a tenant id"),
+            (fault(|c| c.vaults[0].name = "1v".into()), "does not start with a letter"),
+            (fault(|c| c.vaults[0].name = "v--1".into()), "two in a row"),
+            (fault(|c| c.vaults[0].name = "v".repeat(25)), "more than 24"),
+            (fault(|c| c.vaults[0].name = "v.1".into()), "other than letters"),
+            (fault(|c| c.vaults.push(VaultSettings::named("V1"))), "\"V1\" is there twice"),
+            (fault(|c| c.vaults[0].soft_delete_retention_in_days = 6), "is 6, it must be from 7 to 90"),
+            (fault(|c| c.vaults[0].soft_delete_retention_in_days = 91), "is 91, it must be from 7 to 90"),
+            (fault(|c| c.principals[0].roles[0].vault = "v2".into()), "did you mean \"v1\"?"),
+            (
+                fault(|c| c.principals[0].roles[0].role = "Key Vault Secret User".into()),
+                "Key Vault Secrets User",
+            ),
+            (fault(|c| c.principals[0].client_id = "a b".into()), "clientId of \"server\" is not an id"),
+            (fault(|c| c.principals[0].client_secret = None), "\"server\" has no client secret"),
+            (
+                fault(|c| c.principals[0].client_secret = Some("".into())),
+                "client secret of \"server\" is empty",
+            ),
+            (fault(|c| c.principals.push(c.principals[0].clone())), "\"server\" is there twice"),
+            (
+                fault(|c| {
+                    let mut other = c.principals[0].clone();
+                    other.name = "other".into();
+                    c.principals.push(other);
+                }),
+                "have the same clientId",
+            ),
+        ];
+        for (message, part) in cases {
+            assert!(message.contains(part), "{message:?} does not contain {part:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `vault.yaml`: where to listen, which vaults there are, and who may do what in them.
+//!
+//! [`VaultConfig`] is what the file says, word for word; [`VaultConfig::check`] turns it into what the service works with.
+//! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`development`] makes the file
+//! that a first start without any gets.
+
+mod check;
+mod development;
+mod parse;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use strongroom_secrets::SecretValue;
+
+pub(crate) use check::{Checked, is_tenant};
+pub(crate) use parse::suggest;
+
+use crate::error::{Error, Result};
+use crate::folder;
+
+/// What `vault.yaml` says. Every key has a default; a key that is not listed here is an error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VaultConfig {
+    /// The address to listen on, `address:port`. Port 0 lets the system choose one.
+    pub listen: String,
+    /// Vault `v1` answers at `https://v1.<domain>`, the token endpoints at `https://login.<domain>`.
+    pub domain: String,
+    /// The tenant that the challenge names. `adfs` lets Microsoft's clients skip instance discovery.
+    pub tenant: String,
+    /// The vaults.
+    pub vaults: Vec<VaultSettings>,
+    /// Who may sign in.
+    pub principals: Vec<PrincipalSettings>,
+}
+
+/// One vault.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VaultSettings {
+    /// Its name: the first part of its host name. Letters, digits and hyphens, a letter first, at most 24.
+    pub name: String,
+    /// How many days a deleted secret can be recovered, 7 to 90.
+    #[serde(default = "default_retention")]
+    pub soft_delete_retention_in_days: u32,
+    /// Whether nobody, whatever their role, can purge a deleted secret before its time.
+    #[serde(default)]
+    pub enable_purge_protection: bool,
+}
+
+impl VaultSettings {
+    /// A vault with Azure's defaults: 90 days, no purge protection.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            soft_delete_retention_in_days: default_retention(),
+            enable_purge_protection: false,
+        }
+    }
+}
+
+/// One principal: an application that signs in with a client id and a client secret.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrincipalSettings {
+    /// Its name, for people, logs and `strongroom vault env`.
+    pub name: String,
+    /// Its application (client) id.
+    pub client_id: String,
+    /// Its secret; either this or [`client_secret_file`](Self::client_secret_file).
+    #[serde(default)]
+    pub client_secret: Option<SecretValue>,
+    /// The file that holds its secret; a relative path starts at the folder of `vault.yaml`.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// What it may do. Nothing, if empty.
+    #[serde(default)]
+    pub roles: Vec<RoleAssignment>,
+}
+
+/// One role in one vault.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoleAssignment {
+    /// The vault's name.
+    pub vault: String,
+    /// The role's name, or the id that Azure gave to it.
+    pub role: String,
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8443".to_owned(),
+            domain: "vault.localhost".to_owned(),
+            tenant: "adfs".to_owned(),
+            vaults: Vec::new(),
+            principals: Vec::new(),
+        }
+    }
+}
+
+impl VaultConfig {
+    /// Reads a file. Its client secrets given by file are read too.
+    ///
+    /// # Errors
+    /// [`Configuration`](crate::ErrorKind::Configuration) names the line, and never a value.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = folder::read_if_present(path)?.ok_or_else(|| {
+            Error::configuration(format!("there is no configuration file {}", path.display()))
+                .with_hint("correct --config, or leave it out: a first start makes a file by itself")
+        })?;
+        let mut config = parse::parse(&text, path)?;
+        config.read_secret_files(path.parent().unwrap_or(Path::new(".")))?;
+        Ok(config)
+    }
+
+    /// Replaces each `clientSecretFile` by what the file holds, without the line break at its end.
+    fn read_secret_files(&mut self, base: &Path) -> Result<()> {
+        for principal in &mut self.principals {
+            let Some(file) = &principal.client_secret_file else { continue };
+            if principal.client_secret.is_some() {
+                return Err(Error::configuration(format!(
+                    "principal {:?} has both clientSecret and clientSecretFile",
+                    principal.name
+                ))
+                .with_hint("leave one of them out"));
+            }
+            let path = base.join(file);
+            let text = folder::read_if_present(&path)?.ok_or_else(|| {
+                Error::configuration(format!(
+                    "the clientSecretFile {} of principal {:?} does not exist",
+                    path.display(),
+                    principal.name
+                ))
+            })?;
+            let text = zeroize::Zeroizing::new(text);
+            principal.client_secret = Some(SecretValue::new(text.trim_end_matches(['\r', '\n'])));
+        }
+        Ok(())
+    }
+}
+
+const fn default_retention() -> u32 {
+    90
+}

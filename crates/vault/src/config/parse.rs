@@ -1,0 +1,144 @@
+//! Reading the file. The parser's own messages quote what they found, which may be a client secret: these errors are
+//! made from line numbers and from the names of keys only.
+
+use std::path::Path;
+
+use serde_saphyr::Error as Yaml;
+
+use super::VaultConfig;
+use crate::error::{Error, Result};
+
+/// Parses the text of the file at `path`.
+pub(super) fn parse(text: &str, path: &Path) -> Result<VaultConfig> {
+    if text.trim().is_empty() {
+        return Ok(VaultConfig::default());
+    }
+    serde_saphyr::from_str(text).map_err(|error| {
+        let (what, hint) = describe(&error);
+        let place = match error.location() {
+            Some(location) => format!("{}, line {}", path.display(), location.line()),
+            None => path.display().to_string(),
+        };
+        let described = Error::configuration(format!("{place}: {what}"));
+        match hint {
+            Some(hint) => described.with_hint(hint),
+            None => described,
+        }
+    })
+}
+
+fn describe(error: &Yaml) -> (String, Option<String>) {
+    match error {
+        Yaml::WithSnippet { error, .. } => describe(error),
+        Yaml::SerdeUnknownField { field, expected, .. } => {
+            (format!("there is no key {field:?} here"), Some(suggest(field, expected.iter().copied())))
+        }
+        Yaml::SerdeMissingField { field, .. } => (format!("the key {field:?} is missing here"), None),
+        Yaml::DuplicateMappingKey { .. } => ("a key is given twice".to_owned(), None),
+        Yaml::SerdeInvalidType { expected, .. } | Yaml::SerdeInvalidValue { expected, .. } => {
+            (format!("the value has the wrong type: {expected} is expected"), None)
+        }
+        Yaml::InvalidScalar { ty, .. } => (format!("the value cannot be read as {ty}"), None),
+        Yaml::InvalidBooleanStrict { .. } => ("the value must be true or false".to_owned(), None),
+        Yaml::Unexpected { expected, .. } => (format!("{expected} is expected here"), None),
+        _ => (
+            "this is not the YAML that is expected here".to_owned(),
+            Some("check indentation and quotes".to_owned()),
+        ),
+    }
+}
+
+/// What the user may have meant, or what there is to choose from.
+pub(crate) fn suggest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let lower = given.to_lowercase();
+    let nearest = known
+        .clone()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3))
+        .min();
+    match nearest {
+        Some((_, candidate)) => format!("did you mean {candidate:?}?"),
+        None => {
+            let known: Vec<_> = known.map(|known| format!("{known:?}")).collect();
+            if known.is_empty() {
+                "there is none to choose from".to_owned()
+            } else {
+                format!("there is {}", known.join(", "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(text: &str) -> String {
+        parse(text, Path::new("vault.yaml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_documented_file_is_read_as_it_stands() {
+        let config = parse(
+            "listen: 127.0.0.1:8443
+domain: vault.localhost          # vault v1 answers at https://v1.vault.localhost:8443
+tenant: adfs
+vaults:
+  - {name: v1, softDeleteRetentionInDays: 90, enablePurgeProtection: false}
+principals:
+  - name: server
+    clientId: 11111111-1111-1111-1111-111111111111
+    clientSecret: s3rver         # or clientSecretFile
+    roles: [{vault: v1, role: Key Vault Secrets Officer}]
+  - name: ingestion
+    clientId: 22222222-2222-2222-2222-222222222222
+    clientSecret: r3ader
+    roles: [{vault: v1, role: Key Vault Secrets User}]
+",
+            Path::new("vault.yaml"),
+        )
+        .unwrap();
+        assert_eq!(config.vaults[0].soft_delete_retention_in_days, 90);
+        assert_eq!(config.principals[0].client_secret.as_ref().unwrap().expose(), "s3rver");
+        assert_eq!(config.principals[1].roles[0].role, "Key Vault Secrets User");
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        let config = parse("# nothing\n", Path::new("vault.yaml")).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8443");
+        assert_eq!(config.tenant, "adfs");
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_line_and_a_suggestion() {
+        let message = fails("tenant: adfs\nvaults:\n  - name: v1\n    softDeleteRetentionDays: 7\n");
+        assert_eq!(
+            message,
+            "vault.yaml, line 4: there is no key \"softDeleteRetentionDays\" here \
+             (did you mean \"softDeleteRetentionInDays\"?)"
+        );
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        assert!(fails("principals:\n  - name: server\n").contains("\"clientId\" is missing"));
+    }
+
+    #[test]
+    fn no_value_is_quoted_in_a_message() {
+        for text in [
+            "principals: hunter2\n",
+            "principals:\n  - hunter2\n",
+            "principals:\n  - name: a\n    clientId: b\n    clientSecret: [hunter2]\n",
+            "principals:\n  - name: a\n    clientId: b\n    clientSecret: \"hunter2\n",
+            "vaults:\n  - name: v1\n    enablePurgeProtection: hunter2\n",
+            "vaults:\n  - name: v1\n    softDeleteRetentionInDays: hunter2\n",
+            "principals:\n  - {name: a, clientId: b, clientSecret: hunter2, clientSecret: hunter2}\n",
+        ] {
+            let message = fails(text);
+            assert!(!message.contains("hunter2"), "{message}");
+            assert!(message.starts_with("vault.yaml, line "), "{message}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Who asks, and whether that is allowed.
+
+use axum::http::HeaderValue;
+
+use super::fault::Fault;
+use super::route::Target;
+use crate::access::Principal;
+use crate::entra::{TokenFault, Verified};
+use crate::host::Host;
+use crate::service::{HostedVault, Service};
+
+/// A caller whose token has been checked.
+pub(super) struct Caller<'a> {
+    token: Verified,
+    /// `None` if the principal has left the configuration since the token was issued.
+    principal: Option<&'a Principal>,
+}
+
+impl<'a> Caller<'a> {
+    /// Checks the token of a request.
+    ///
+    /// # Errors
+    /// 401 with the challenge that tells clients where to get a token, and for what.
+    pub(super) fn authenticate(
+        service: &'a Service,
+        host: &Host,
+        header: Option<&HeaderValue>,
+    ) -> Result<Self, Fault> {
+        let refuse = |message| Fault::unauthorized(message, challenge(service, host));
+        let token = header
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+            .map(|(_, token)| token.trim())
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| refuse("AKV10000: Request is missing a Bearer or PoP token."))?;
+        let token = service.authority().verify(token, service.clock().now_seconds()).map_err(|fault| {
+            refuse(match fault {
+                TokenFault::Issuer => "AKV10032: The token comes from another issuer than this vault's.",
+                TokenFault::Audience => {
+                    "AKV10022: The token was issued for another audience than this vault."
+                }
+                TokenFault::Expired => "The token has expired; ask for a new one.",
+                TokenFault::NotYetValid => "The token is not valid yet; check the clocks.",
+                TokenFault::Invalid => {
+                    "The token is malformed, or its signature is not one of this vault's issuer."
+                }
+            })
+        })?;
+        let principal = service.principals().get(&token.client_id);
+        Ok(Self { token, principal })
+    }
+
+    /// The principal's name, for the log.
+    pub(super) fn name(&self) -> &str {
+        self.principal.map_or("(unknown)", |principal| principal.name.as_str())
+    }
+
+    /// Checks the caller's roles in the vault, as they are now.
+    ///
+    /// # Errors
+    /// 403 names caller, action and resource.
+    pub(super) fn authorize(&self, vault: &HostedVault, target: &Target) -> Result<(), Fault> {
+        let action = target.operation.action();
+        if self.principal.is_some_and(|principal| principal.may(&vault.key, action)) {
+            return Ok(());
+        }
+        Err(Fault::forbidden_by_rbac(format!(
+            "No role of the caller allows this. Caller: appid={};oid={};iss={}. Action: '{}'. Resource: '{}'. Vault: {}.",
+            self.token.client_id,
+            self.token.object_id,
+            self.token.issuer,
+            action.name(),
+            target.resource(),
+            vault.key,
+        )))
+    }
+}
+
+/// Clients compare the resource with the host they called, some with its port: both come from the request.
+fn challenge(service: &Service, host: &Host) -> String {
+    let (domain, port) = (service.domain(), host.port_suffix());
+    format!(
+        "Bearer authorization=\"https://login.{domain}{port}/{}\", resource=\"https://{domain}{port}\"",
+        service.tenant
+    )
+}

@@ -1,0 +1,156 @@
+//! Errors in the form that Key Vault gives them: `{"error": {"code", "message", "innererror"?: {"code"}}}`.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::host::Host;
+
+/// Why an operation was not done.
+#[derive(Debug)]
+pub(super) struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    message: Cow<'static, str>,
+    inner: Option<&'static str>,
+    /// One more header: the challenge, or the methods that a path knows.
+    header: Option<(header::HeaderName, String)>,
+}
+
+impl Fault {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into(), inner: None, header: None }
+    }
+
+    fn with_inner(mut self, inner: &'static str) -> Self {
+        self.inner = Some(inner);
+        self
+    }
+
+    /// The request itself is wrong.
+    pub(super) fn bad_parameter(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadParameter", message)
+    }
+
+    /// The body is larger than any legal one.
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BadParameter",
+            format!("The request body has more than {limit} bytes."),
+        )
+    }
+
+    /// No vault answers at this host. Not a 404: a client must not take it for a missing secret.
+    pub(super) fn unknown_vault(host: &Host, domain: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "VaultNotFound",
+            format!(
+                "No vault is served at {host}. A vault answers at https://<name>.{domain}, and vault.yaml lists their names."
+            ),
+        )
+    }
+
+    /// A token is missing or not believed. `challenge` says where to get one.
+    pub(super) fn unauthorized(message: &'static str, challenge: String) -> Self {
+        let mut fault = Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", message);
+        fault.header = Some((header::WWW_AUTHENTICATE, challenge));
+        fault
+    }
+
+    /// The caller's roles do not grant the action.
+    pub(super) fn forbidden_by_rbac(message: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", message).with_inner("ForbiddenByRbac")
+    }
+
+    /// The version is disabled.
+    pub(super) fn disabled() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", "Operation get is not allowed on a disabled secret.")
+            .with_inner("SecretDisabled")
+    }
+
+    /// There is no such secret or version.
+    pub(super) fn secret_not_found(name: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "SecretNotFound",
+            format!(
+                "No secret {name} (in the version asked for) is in this vault. If it was deleted lately, it may be \
+                 recoverable: see the deleted secrets."
+            ),
+        )
+    }
+
+    /// There is no soft-deleted secret of that name.
+    pub(super) fn deleted_secret_not_found(name: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "SecretNotFound",
+            format!("No deleted secret {name} is in this vault: there is nothing to recover or purge."),
+        )
+    }
+
+    /// The name belongs to a soft-deleted secret.
+    pub(super) fn deleted_but_recoverable(name: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!("The name {name} belongs to a deleted secret that can be recovered; recover or purge it first."),
+        )
+        .with_inner("ObjectIsDeletedButRecoverable")
+    }
+
+    /// The vault has purge protection.
+    pub(super) fn purge_protected() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "NotSupported",
+            "Operation \"purge\" is not enabled for this vault.",
+        )
+    }
+
+    /// No operation has this path.
+    pub(super) fn unknown_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", "No operation of a vault has this path.")
+    }
+
+    /// The path is known, the method is not.
+    pub(super) fn method_not_allowed(allowed: String) -> Self {
+        let mut fault = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            format!("This path knows the methods {allowed} only."),
+        );
+        fault.header = Some((header::ALLOW, allowed));
+        fault
+    }
+
+    /// Something broke here. The cause is in the log, under the request id.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "The vault failed to answer; its log tells why, under the request id in x-ms-request-id.",
+        )
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(inner) = self.inner {
+            error["innererror"] = json!({"code": inner});
+        }
+        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        if let Some((name, value)) = self.header
+            && let Ok(value) = HeaderValue::try_from(value)
+        {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

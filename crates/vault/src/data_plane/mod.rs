@@ -1,0 +1,98 @@
+//! The Key Vault side: secrets over HTTPS, as `https://<vault>.<domain>/secrets/…`.
+//!
+//! A request passes these gates in order: the host chooses the vault, a token is asked for (a client's first request
+//! carries none, and expects the challenge before anything else is looked at), the API version is checked, the path
+//! becomes an [`Operation`], the caller's roles must grant its action, the body is read within its bound, and only then
+//! does [`secrets`] do what was asked.
+
+mod api_version;
+mod body;
+mod bundle;
+mod caller;
+mod fault;
+mod paging;
+mod route;
+mod secrets;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use caller::Caller;
+use fault::Fault;
+pub(crate) use route::Operation;
+use secrets::Answer;
+
+use crate::host::Host;
+use crate::service::{HostedVault, Service};
+
+/// The largest value, each of its bytes escaped, and all else that a request can say.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// What a request was about, for the log line. Never more than names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Subject {
+    pub(crate) vault: Option<String>,
+    pub(crate) principal: Option<String>,
+    pub(crate) operation: Option<Operation>,
+}
+
+/// What an operation works with.
+struct Context<'a> {
+    service: &'a Service,
+    vault: &'a HostedVault,
+    host: &'a Host,
+    /// As the client wrote it, for the links to further pages.
+    api_version: &'a str,
+    now: i64,
+}
+
+/// The parameters behind the question mark; clients may percent-encode even their names.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Answers every path that is not one of the token service.
+pub(crate) async fn handle(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut subject = Subject::default();
+    let mut response = match serve(&service, &parts, body, &mut subject).await {
+        Ok(Answer::Json(value)) => Json(value).into_response(),
+        Ok(Answer::Nothing) => StatusCode::NO_CONTENT.into_response(),
+        Err(fault) => fault.into_response(),
+    };
+    response.extensions_mut().insert(subject);
+    response
+}
+
+async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subject) -> Result<Answer, Fault> {
+    let host = Host::of(parts).ok_or_else(|| Fault::bad_parameter("The request names no host."))?;
+    let vault = service.vault(&host).ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
+    subject.vault = Some(vault.key.clone());
+    let caller = Caller::authenticate(service, &host, parts.headers.get(header::AUTHORIZATION))?;
+    subject.principal = Some(caller.name().to_owned());
+
+    let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|_| Fault::bad_parameter("The query of the URL is malformed."))?;
+    let parameters = Parameters(parameters);
+    let api_version = api_version::check(parameters.get("api-version"))?;
+
+    let target = route::find(&parts.method, parts.uri.path())?;
+    subject.operation = Some(target.operation);
+    caller.authorize(vault, &target)?;
+
+    let bytes =
+        if target.operation.takes_body() { body::read(body, BODY_LIMIT).await? } else { Default::default() };
+    let now = service.clock().now_seconds();
+    let context = Context { service, vault, host: &host, api_version, now };
+    secrets::run(&context, &target, &parameters, &bytes).await
+}

@@ -1,0 +1,198 @@
+//! The table of operations: method, path, and the action that a role must grant.
+
+use axum::http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::fault::Fault;
+use crate::access::Action;
+
+/// What can be done with secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    SetSecret,
+    GetSecret,
+    UpdateSecret,
+    DeleteSecret,
+    ListSecrets,
+    ListVersions,
+    ListDeleted,
+    GetDeleted,
+    PurgeDeleted,
+    RecoverDeleted,
+}
+
+impl Operation {
+    /// The action that the caller's roles must grant.
+    pub(crate) fn action(self) -> Action {
+        match self {
+            Self::SetSecret => Action::Set,
+            Self::GetSecret => Action::Get,
+            Self::UpdateSecret => Action::Update,
+            Self::DeleteSecret => Action::Delete,
+            Self::ListSecrets | Self::ListVersions | Self::ListDeleted | Self::GetDeleted => {
+                Action::ReadMetadata
+            }
+            Self::PurgeDeleted => Action::Purge,
+            Self::RecoverDeleted => Action::Recover,
+        }
+    }
+
+    /// Whether a request's body means anything.
+    pub(super) fn takes_body(self) -> bool {
+        matches!(self, Self::SetSecret | Self::UpdateSecret)
+    }
+}
+
+/// One part of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Fixed(&'static str),
+    Name,
+    Version,
+}
+
+struct Route {
+    method: Method,
+    path: &'static [Part],
+    operation: Operation,
+}
+
+const fn route(method: Method, path: &'static [Part], operation: Operation) -> Route {
+    Route { method, path, operation }
+}
+
+const SECRETS: Part = Part::Fixed("secrets");
+const DELETED: Part = Part::Fixed("deletedsecrets");
+
+/// Tried in order: `versions` must come before a version.
+static ROUTES: &[Route] = &[
+    route(Method::GET, &[SECRETS], Operation::ListSecrets),
+    route(Method::PUT, &[SECRETS, Part::Name], Operation::SetSecret),
+    route(Method::GET, &[SECRETS, Part::Name], Operation::GetSecret),
+    route(Method::PATCH, &[SECRETS, Part::Name], Operation::UpdateSecret),
+    route(Method::DELETE, &[SECRETS, Part::Name], Operation::DeleteSecret),
+    route(Method::GET, &[SECRETS, Part::Name, Part::Fixed("versions")], Operation::ListVersions),
+    route(Method::GET, &[SECRETS, Part::Name, Part::Version], Operation::GetSecret),
+    route(Method::PATCH, &[SECRETS, Part::Name, Part::Version], Operation::UpdateSecret),
+    route(Method::GET, &[DELETED], Operation::ListDeleted),
+    route(Method::GET, &[DELETED, Part::Name], Operation::GetDeleted),
+    route(Method::DELETE, &[DELETED, Part::Name], Operation::PurgeDeleted),
+    route(Method::POST, &[DELETED, Part::Name, Part::Fixed("recover")], Operation::RecoverDeleted),
+];
+
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) operation: Operation,
+    /// Not checked yet: whether it is legal is nobody's business before the caller's roles are known.
+    name: Option<String>,
+    pub(super) version: Option<String>,
+}
+
+impl Target {
+    /// The secret's name.
+    ///
+    /// # Errors
+    /// 400 for a name that no secret can have. The name itself is not in the message: it may be a misplaced value.
+    pub(super) fn name(&self) -> Result<&str, Fault> {
+        let name = self.name.as_deref().unwrap_or_default();
+        match strongroom_secrets::SecretName::new(name) {
+            Ok(_) => Ok(name),
+            Err(error) => Err(Fault::bad_parameter(format!("The secret's name is not legal: {error}."))),
+        }
+    }
+
+    /// What a refusal calls the resource; an illegal name is left out.
+    pub(super) fn resource(&self) -> String {
+        match self.name() {
+            Ok(name) => format!("/secrets/{name}"),
+            Err(_) => "/secrets".to_owned(),
+        }
+    }
+}
+
+/// Finds the operation for a method and a path. Empty parts do not count: clients send double and trailing slashes.
+pub(super) fn find(method: &Method, path: &str) -> Result<Target, Fault> {
+    let parts: Vec<_> = path
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+        .collect();
+    let mut allowed: Vec<&str> = Vec::new();
+    for route in ROUTES {
+        let Some((name, version)) = matches(route.path, &parts) else { continue };
+        if route.method == *method {
+            return Ok(Target { operation: route.operation, name, version });
+        }
+        if !allowed.contains(&route.method.as_str()) {
+            allowed.push(route.method.as_str());
+        }
+    }
+    Err(if allowed.is_empty() {
+        Fault::unknown_path()
+    } else {
+        Fault::method_not_allowed(allowed.join(", "))
+    })
+}
+
+fn matches(pattern: &[Part], parts: &[String]) -> Option<(Option<String>, Option<String>)> {
+    if pattern.len() != parts.len() {
+        return None;
+    }
+    let (mut name, mut version) = (None, None);
+    for (expected, part) in pattern.iter().zip(parts) {
+        match expected {
+            Part::Fixed(text) if part.eq_ignore_ascii_case(text) => {}
+            Part::Fixed(_) => return None,
+            Part::Name => name = Some(part.clone()),
+            Part::Version => version = Some(part.to_ascii_lowercase()),
+        }
+    }
+    Some((name, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(method: &str, path: &str) -> Option<Operation> {
+        find(&method.parse().unwrap(), path).ok().map(|target| target.operation)
+    }
+
+    #[test]
+    fn double_and_trailing_slashes_do_not_count() {
+        for path in ["/secrets/a", "/secrets/a/", "//secrets//a", "/Secrets/a", "/secrets/%61"] {
+            let target = find(&Method::GET, path).unwrap();
+            assert_eq!(target.operation, Operation::GetSecret, "{path}");
+            assert_eq!(target.name().unwrap(), "a");
+            assert_eq!(target.version, None);
+        }
+        assert_eq!(operation("GET", "/secrets//"), Some(Operation::ListSecrets));
+    }
+
+    #[test]
+    fn versions_is_a_listing_and_anything_else_a_version() {
+        assert_eq!(operation("GET", "/secrets/a/versions"), Some(Operation::ListVersions));
+        assert_eq!(find(&Method::GET, "/secrets/a/ABC").unwrap().version.as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn an_illegal_name_is_found_out_without_being_repeated() {
+        for path in
+            ["/secrets/a%2Fb", "/secrets/hunter_2", "/secrets/%ff", &format!("/secrets/{}", "a".repeat(128))]
+        {
+            let target = find(&Method::PUT, path).unwrap();
+            assert!(target.name().is_err(), "{path}");
+            assert_eq!(target.resource(), "/secrets");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_served() {
+        for (method, path) in
+            [("GET", "/"), ("GET", "/keys"), ("POST", "/secrets/a"), ("GET", "/secrets/a/b/c")]
+        {
+            assert_eq!(operation(method, path), None, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The operations themselves.
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::bundle::{self, Id};
+use super::fault::Fault;
+use super::paging::{Listing, Page};
+use super::route::{Operation, Target};
+use super::{Context, Parameters, body};
+use crate::keys::Binding;
+use crate::store::{Change, NewVersion, Record, Refusal, VersionPatch, WriteError};
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// What a successful operation answers.
+pub(super) enum Answer {
+    Json(Value),
+    Nothing,
+}
+
+/// Does what was asked.
+pub(super) async fn run(
+    context: &Context<'_>,
+    target: &Target,
+    parameters: &Parameters,
+    bytes: &[u8],
+) -> Result<Answer, Fault> {
+    match target.operation {
+        Operation::SetSecret => set(context, target.name()?, bytes).await,
+        Operation::GetSecret => get(context, target.name()?, target.version.as_deref()).await,
+        Operation::UpdateSecret => update(context, target.name()?, target.version.as_deref(), bytes).await,
+        Operation::DeleteSecret => delete(context, target.name()?).await,
+        Operation::ListSecrets => list(context, parameters).await,
+        Operation::ListVersions => list_versions(context, target.name()?, parameters).await,
+        Operation::ListDeleted => list_deleted(context, parameters).await,
+        Operation::GetDeleted => get_deleted(context, target.name()?).await,
+        Operation::PurgeDeleted => purge(context, target.name()?).await,
+        Operation::RecoverDeleted => recover(context, target.name()?).await,
+    }
+}
+
+async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, Fault> {
+    let (value, said) = body::parse_set(bytes)?;
+    let version = context.service.random().uuid().simple().to_string();
+    let sealed = context.service.keyring.seal(&binding(context, name, &version), value.expose().as_bytes());
+    let change = Change::Set(NewVersion {
+        vault: context.vault.id,
+        name: name.to_owned(),
+        version,
+        attributes: said.attributes,
+        enabled: said.enabled.unwrap_or(true),
+        sealed,
+        now: context.now,
+    });
+    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    Ok(Answer::Json(bundle::with_value(context, &record, value.expose())))
+}
+
+async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result<Answer, Fault> {
+    let found = context
+        .service
+        .store
+        .get(context.vault.id, name, version)
+        .await
+        .map_err(|error| failed(&error))?
+        .ok_or_else(|| Fault::secret_not_found(name))?;
+    if !found.record.enabled {
+        return Err(Fault::disabled());
+    }
+    let binding = binding(context, name, &found.record.version);
+    let value = context
+        .service
+        .keyring
+        .unseal(&binding, found.sealed.key, &found.sealed.bytes)
+        .ok()
+        .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())))
+        .ok_or_else(|| {
+            tracing::error!(
+                vault = context.vault.key,
+                name,
+                version = found.record.version,
+                "a value does not open: the database was damaged or altered"
+            );
+            Fault::internal()
+        })?;
+    Ok(Answer::Json(bundle::with_value(context, &found.record, &value)))
+}
+
+async fn update(
+    context: &Context<'_>,
+    name: &str,
+    version: Option<&str>,
+    bytes: &[u8],
+) -> Result<Answer, Fault> {
+    let said = body::parse_update(bytes)?;
+    let change = Change::Update(VersionPatch {
+        vault: context.vault.id,
+        name: name.to_owned(),
+        version: version.map(str::to_owned),
+        attributes: said.attributes,
+        enabled: said.enabled,
+        now: context.now,
+    });
+    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    Ok(Answer::Json(bundle::bundle(context, &record, Id::Version).into()))
+}
+
+async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+    let (now, days) = (context.now, i64::from(context.vault.retention_days));
+    let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
+    let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at };
+    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    Ok(Answer::Json(bundle::deleted(context, &record, Id::Version)))
+}
+
+async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+    let change = Change::Recover { vault: context.vault.id, name: name.to_owned(), now: context.now };
+    let record = write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
+    Ok(Answer::Json(bundle::bundle(context, &record, Id::Version).into()))
+}
+
+async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+    if context.vault.purge_protection {
+        return Err(Fault::purge_protected());
+    }
+    let change = Change::Purge { vault: context.vault.id, name: name.to_owned(), now: context.now };
+    write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
+    Ok(Answer::Nothing)
+}
+
+async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
+    let page = Page::parse(context, parameters, Listing::Secrets)?;
+    let records = context
+        .service
+        .store
+        .list(context.vault.id, &page.after, page.limit())
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(Answer::Json(
+        page.answer(context, &records, |record| bundle::bundle(context, record, Id::Secret).into()),
+    ))
+}
+
+async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameters) -> Result<Answer, Fault> {
+    let page = Page::parse(context, parameters, Listing::Versions(name))?;
+    let records = context
+        .service
+        .store
+        .list_versions(context.vault.id, name, page.after_number()?, page.limit())
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(Answer::Json(
+        page.answer(context, &records, |record| bundle::bundle(context, record, Id::Version).into()),
+    ))
+}
+
+async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
+    let page = Page::parse(context, parameters, Listing::Deleted)?;
+    let records = context
+        .service
+        .store
+        .list_deleted(context.vault.id, &page.after, page.limit(), context.now)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(Answer::Json(page.answer(context, &records, |record| bundle::deleted(context, record, Id::Secret))))
+}
+
+async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+    let record = context
+        .service
+        .store
+        .get_deleted(context.vault.id, name, context.now)
+        .await
+        .map_err(|error| failed(&error))?
+        .ok_or_else(|| Fault::deleted_secret_not_found(name))?;
+    Ok(Answer::Json(bundle::deleted(context, &record, Id::Version)))
+}
+
+/// Hands a change to the writer. `missing` is the answer if there is nothing to change.
+async fn write(
+    context: &Context<'_>,
+    change: Change,
+    missing: impl FnOnce() -> Fault,
+    name: &str,
+) -> Result<Record, Fault> {
+    context.service.store.write(change).await.map_err(|error| match error {
+        WriteError::Refused(Refusal::NotFound) => missing(),
+        WriteError::Refused(Refusal::Deleted) => Fault::deleted_but_recoverable(name),
+        WriteError::Failed => Fault::internal(),
+    })
+}
+
+/// A value belongs to its vault, name and version, and opens nowhere else.
+fn binding(context: &Context<'_>, name: &str, version: &str) -> Binding {
+    Binding::new("value", &[&context.vault.key, &name.to_ascii_lowercase(), version])
+}
+
+fn failed(error: &sqlx::Error) -> Fault {
+    tracing::error!(%error, "the vault's database could not be read");
+    Fault::internal()
+}

@@ -1,0 +1,97 @@
+//! The keys that sign tokens: RSA of 2048 bits, made on the first start, kept encrypted in the database.
+
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Binding, Keyring};
+use crate::store::SealedSigningKey;
+
+/// A key that signs and checks tokens.
+pub(crate) struct SigningKey {
+    kid: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    /// The public half, as the JWKS shows it.
+    jwk: Jwk,
+}
+
+impl SigningKey {
+    /// Draws a key. Takes some tenths of a second.
+    pub(crate) fn generate(keyring: &Keyring) -> Result<(Self, SealedSigningKey)> {
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(|error| {
+            Error::new(ErrorKind::Certificate, format!("cannot make a signing key: {error}"))
+        })?;
+        let pem = Zeroizing::new(pair.serialize_pem());
+        let key = Self::from_pem(&pem)?;
+        let sealed = keyring.seal(&binding(&key.kid), pem.as_bytes());
+        let sealed = SealedSigningKey { kid: key.kid.clone(), sealed };
+        Ok((key, sealed))
+    }
+
+    /// Opens a key of the database.
+    pub(crate) fn open(keyring: &Keyring, stored: &SealedSigningKey) -> Result<Self> {
+        keyring
+            .unseal(&binding(&stored.kid), stored.sealed.key, &stored.sealed.bytes)
+            .ok()
+            .and_then(|pem| Some(Zeroizing::new(std::str::from_utf8(&pem).ok()?.to_owned())))
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Database,
+                    format!("the signing key {} of the database is damaged", stored.kid),
+                )
+                .with_hint("restore the database from a backup")
+            })
+            .and_then(|pem| Self::from_pem(&pem))
+    }
+
+    fn from_pem(pem: &str) -> Result<Self> {
+        let unusable = |_| Error::new(ErrorKind::Certificate, "a signing key cannot be used");
+        let encoding = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(unusable)?;
+        let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(unusable)?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(unusable)?;
+        jwk.common.key_id = Some(kid.clone());
+        jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+        let decoding = DecodingKey::from_jwk(&jwk).map_err(unusable)?;
+        Ok(Self { kid, encoding, decoding, jwk })
+    }
+
+    pub(super) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub(super) fn jwk(&self) -> &Jwk {
+        &self.jwk
+    }
+
+    /// Signs claims.
+    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+        let mut header = Header::new(Algorithm::RS256);
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, claims, &self.encoding)
+    }
+
+    /// Checks the signature, and that it is RS256, whatever the token's header claims. What the claims say is left to the
+    /// caller, who has a clock.
+    pub(super) fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, jsonwebtoken::errors::Error> {
+        let mut validation = jsonwebtoken::Validation::new(Algorithm::RS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        Ok(jsonwebtoken::decode(token, &self.decoding, &validation)?.claims)
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+fn binding(kid: &str) -> Binding {
+    Binding::new("signing key", &[kid])
+}

@@ -1,0 +1,225 @@
+//! The private certificate authority and the server's certificate.
+//!
+//! The authority can only vouch for names under the vault's domain and for this machine's loopback addresses (name
+//! constraints), so trusting it gives nobody power over the rest of the web. [`authority`] makes it, [`leaf`] issues the
+//! server's certificate, and [`Pki::ensure`] keeps both fresh: at each start and once a day.
+
+mod authority;
+mod leaf;
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::{self, Folder, Readers};
+use authority::Authority;
+
+/// What a certificate is needed for.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    /// In lower case.
+    pub(crate) domain: String,
+    /// The vaults' names, in lower case.
+    pub(crate) vaults: Vec<String>,
+}
+
+impl Names {
+    /// The DNS names that the server's certificate is for.
+    fn dns(&self) -> Vec<String> {
+        let domain = &self.domain;
+        let mut names = vec![domain.clone(), format!("*.{domain}"), format!("login.{domain}")];
+        if !domain.contains('.') {
+            // OpenSSL wants two labels behind the asterisk: under a bare `localhost` each vault needs its own entry.
+            names.extend(self.vaults.iter().map(|vault| format!("{vault}.{domain}")));
+        }
+        names
+    }
+}
+
+/// Keys and certificates of one data folder.
+#[derive(Debug)]
+pub(crate) struct Pki {
+    folder: Folder,
+    names: Names,
+}
+
+/// The server's certificate and key, ready for TLS.
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+/// What [`Pki::ensure`] had to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// Everything was still good.
+    Kept,
+    /// The server has a new certificate; clients notice nothing.
+    Leaf,
+    /// There is a new authority: clients have to trust `ca.pem` anew.
+    Authority,
+}
+
+impl Pki {
+    pub(crate) fn new(folder: Folder, names: Names) -> Self {
+        Self { folder, names }
+    }
+
+    /// Makes what is missing, about to expire, or made for another domain, and loads the result.
+    ///
+    /// # Errors
+    /// [`Certificate`](ErrorKind::Certificate) or [`File`](ErrorKind::File).
+    pub(crate) fn ensure(&self, now: OffsetDateTime) -> Result<(Identity, Renewal)> {
+        let (ca_path, ca_key_path) = (self.folder.ca(), self.folder.pki("ca.key"));
+        let kept = match (folder::read_if_present(&ca_path)?, folder::read_if_present(&ca_key_path)?) {
+            (Some(certificate), Some(key)) => Authority::load(&certificate, &key, &self.names.domain, now),
+            _ => None,
+        };
+        let (authority, mut renewal) = match kept {
+            Some(authority) => (authority, Renewal::Kept),
+            None => {
+                let authority = Authority::generate(&self.names.domain, now)?;
+                folder::write(&ca_key_path, authority.key_pem().as_bytes(), Readers::Owner)?;
+                folder::write(&ca_path, authority.certificate_pem().as_bytes(), Readers::Everybody)?;
+                (authority, Renewal::Authority)
+            }
+        };
+        let (leaf_path, leaf_key_path) = (self.folder.pki("server.pem"), self.folder.pki("server.key"));
+        let kept = match (folder::read_if_present(&leaf_path)?, folder::read_if_present(&leaf_key_path)?) {
+            (Some(certificate), Some(key))
+                if renewal == Renewal::Kept
+                    && leaf::is_good(&certificate, &key, &authority, &self.names.dns(), now) =>
+            {
+                Some((certificate, Zeroizing::new(key)))
+            }
+            _ => None,
+        };
+        let (certificate, key) = match kept {
+            Some(pair) => pair,
+            None => {
+                let (certificate, key) = leaf::issue(&authority, &self.names, now)?;
+                folder::write(&leaf_key_path, key.as_bytes(), Readers::Owner)?;
+                folder::write(&leaf_path, certificate.as_bytes(), Readers::Everybody)?;
+                if renewal == Renewal::Kept {
+                    renewal = Renewal::Leaf;
+                }
+                (certificate, key)
+            }
+        };
+        Ok((Identity::parse(&certificate, &key)?, renewal))
+    }
+}
+
+impl Identity {
+    fn parse(certificate: &str, key: &str) -> Result<Self> {
+        let unreadable = |error: rustls_pki_types::pem::Error| {
+            Error::new(ErrorKind::Certificate, format!("the server's certificate cannot be read: {error}"))
+        };
+        Ok(Self {
+            chain: CertificateDer::pem_slice_iter(certificate.as_bytes())
+                .collect::<Result<_, _>>()
+                .map_err(unreadable)?,
+            key: PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(unreadable)?,
+        })
+    }
+
+    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no client certificates.
+    pub(crate) fn server_config(self) -> Result<Arc<ServerConfig>> {
+        let failed = |error: rustls::Error| {
+            Error::new(ErrorKind::Certificate, format!("the server's certificate cannot be used: {error}"))
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_single_cert(self.chain, self.key)
+            .map_err(failed)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+/// A failure of the certificate library.
+fn certificate_error(what: &str, error: &rcgen::Error) -> Error {
+    Error::new(ErrorKind::Certificate, format!("cannot make {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    fn pki(parent: &tempfile::TempDir, domain: &str) -> Pki {
+        let folder = Folder::at(parent.path());
+        folder.create().unwrap();
+        Pki::new(folder, Names { domain: domain.into(), vaults: vec!["v1".into()] })
+    }
+
+    #[test]
+    fn a_second_start_keeps_what_the_first_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let pki = pki(&parent, "vault.localhost");
+        assert_eq!(pki.ensure(NOW).unwrap().1, Renewal::Authority);
+        assert_eq!(pki.ensure(NOW + Duration::days(200)).unwrap().1, Renewal::Kept);
+        for private in ["pki/ca.key", "pki/server.key"] {
+            let mode = parent.path().join(private).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{private}");
+        }
+    }
+
+    #[test]
+    fn the_server_certificate_is_renewed_in_its_last_third_and_the_authority_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let pki = pki(&parent, "vault.localhost");
+        pki.ensure(NOW).unwrap();
+        let ca = std::fs::read(parent.path().join("ca.pem")).unwrap();
+        assert_eq!(pki.ensure(NOW + Duration::days(263)).unwrap().1, Renewal::Kept);
+        assert_eq!(pki.ensure(NOW + Duration::days(266)).unwrap().1, Renewal::Leaf);
+        assert_eq!(std::fs::read(parent.path().join("ca.pem")).unwrap(), ca);
+    }
+
+    #[test]
+    fn an_authority_that_would_not_outlive_a_server_certificate_is_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let pki = pki(&parent, "vault.localhost");
+        pki.ensure(NOW).unwrap();
+        assert_eq!(pki.ensure(NOW + Duration::days(9 * 365)).unwrap().1, Renewal::Authority);
+    }
+
+    #[test]
+    fn another_domain_needs_another_authority() {
+        let parent = tempfile::tempdir().unwrap();
+        pki(&parent, "vault.localhost").ensure(NOW).unwrap();
+        assert_eq!(pki(&parent, "vault.example.org").ensure(NOW).unwrap().1, Renewal::Authority);
+    }
+
+    #[test]
+    fn a_bare_domain_lists_each_vault_and_a_new_one_renews_the_certificate() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut pki = pki(&parent, "localhost");
+        pki.ensure(NOW).unwrap();
+        pki.names.vaults.push("v2".into());
+        assert_eq!(pki.ensure(NOW).unwrap().1, Renewal::Leaf);
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_is_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let pki = pki(&parent, "vault.localhost");
+        pki.ensure(NOW).unwrap();
+        std::fs::copy(parent.path().join("pki/ca.key"), parent.path().join("pki/server.key")).unwrap();
+        assert_eq!(pki.ensure(NOW).unwrap().1, Renewal::Leaf);
+    }
+}

@@ -1,0 +1,138 @@
+//! The HTTP side of the one port: routes, what every request goes through, and how connections are bounded.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::data_plane::{self, Subject};
+use crate::entra;
+use crate::error::Result;
+use crate::folder::file_error;
+use crate::service::Service;
+
+/// How long one request may take, its body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection may take for its handshake, and for its first request after that.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a connection may stand idle between requests, or take for the head of one.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The head of a request: a token has at most 8 KiB, so this is plenty.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// A client's own id for its request is echoed up to this length.
+const MAX_ECHO: usize = 256;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+const NETWORK_INFO: HeaderName = HeaderName::from_static("x-ms-keyvault-network-info");
+
+/// What every answer says, as the real service does.
+static HEADERS: [(HeaderName, &str); 7] = [
+    (header::CACHE_CONTROL, "no-cache"),
+    (header::PRAGMA, "no-cache"),
+    (header::EXPIRES, "-1"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000;includeSubDomains"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("x-ms-keyvault-region"), "local"),
+    (HeaderName::from_static("x-ms-keyvault-service-version"), env!("CARGO_PKG_VERSION")),
+];
+
+/// The routes of the port, in the order in which they are tried.
+fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(entra::routes())
+        .fallback(data_plane::handle)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn_with_state(Arc::clone(&service), frame))
+        .with_state(service)
+}
+
+/// What stands around every request: an id, the headers of every answer, and one line in the log.
+async fn frame(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = service.random().uuid();
+    let method = request.method().clone();
+    let client_id = request.headers().get(CLIENT_REQUEST_ID).filter(|value| value.len() <= MAX_ECHO).cloned();
+    let started = service.clock().now_millis();
+    let mut response = next.run(request).await;
+    let subject = response.extensions_mut().remove::<Subject>().unwrap_or_default();
+    let status = response.status();
+    let milliseconds = service.clock().now_millis() - started;
+    let (vault, principal) = (subject.vault.as_deref(), subject.principal.as_deref());
+    if status.is_server_error() {
+        tracing::error!(%id, %method, operation = ?subject.operation, vault, principal, status = status.as_u16(), milliseconds, "request failed");
+    } else {
+        tracing::debug!(%id, %method, operation = ?subject.operation, vault, principal, status = status.as_u16(), milliseconds, "request");
+    }
+    add_headers(response.headers_mut(), &id.to_string(), client_id, peer);
+    response
+}
+
+fn add_headers(headers: &mut HeaderMap, id: &str, client_id: Option<HeaderValue>, peer: SocketAddr) {
+    for (name, value) in &HEADERS {
+        headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(id) = client_id {
+        headers.insert(CLIENT_REQUEST_ID, id);
+    }
+    let (kind, family) = match peer {
+        SocketAddr::V4(_) => ("Ipv4", "InterNetwork"),
+        SocketAddr::V6(_) => ("Ipv6", "InterNetworkV6"),
+    };
+    let info = format!("conn_type={kind};addr={};act_addr_fam={family};", peer.ip());
+    if let Ok(info) = HeaderValue::from_str(&info) {
+        headers.insert(NETWORK_INFO, info);
+    }
+}
+
+/// A handler that panicked costs its own request only. The panic's text stays in the panic hook's hands.
+#[allow(clippy::needless_pass_by_value, reason = "the form that the layer asks for")]
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::http::Response<Body> {
+    let body = r#"{"error":{"code":"InternalServerError","message":"The vault failed to answer; its log tells why."}}"#;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Serves until the handle is told to stop.
+pub(crate) fn serve(
+    listener: std::net::TcpListener,
+    tls: RustlsConfig,
+    service: Arc<Service>,
+    handle: Handle<SocketAddr>,
+) -> Result<tokio::task::JoinHandle<std::io::Result<()>>> {
+    let mut server = axum_server::from_tcp_rustls(listener, tls)
+        .map_err(|error| file_error("use the socket of", std::path::Path::new("the vault"), error))?
+        .map(|acceptor| acceptor.handshake_timeout(FIRST_REQUEST_TIMEOUT))
+        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+        .accept_error_handler(|peer, error| tracing::debug!(?peer, %error, "a connection was not accepted"))
+        .handle(handle);
+    server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+    let routes = router(service).into_make_service_with_connect_info::<SocketAddr>();
+    Ok(tokio::spawn(server.serve(routes)))
+}

@@ -1,0 +1,100 @@
+//! The words of the store.
+
+use std::collections::BTreeMap;
+
+use super::VaultId;
+use crate::keys::Sealed;
+
+/// Tags as they were given: none at all is not the same as an empty set.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// What a client can say about a version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attributes {
+    pub(crate) content_type: Option<String>,
+    pub(crate) tags: Option<Tags>,
+    /// Unix seconds; clients send negative ones too.
+    pub(crate) not_before: Option<i64>,
+    pub(crate) expires: Option<i64>,
+}
+
+/// A version without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The version's number in the database: later ones are higher.
+    pub(crate) id: i64,
+    /// In the case of its first use.
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) enabled: bool,
+    /// Unix seconds, as all that follow.
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+    pub(crate) deleted_at: Option<i64>,
+    pub(crate) purge_at: Option<i64>,
+}
+
+/// A version with its value, encrypted.
+#[derive(Debug, Clone)]
+pub(crate) struct SealedRecord {
+    pub(crate) record: Record,
+    pub(crate) sealed: Sealed,
+}
+
+/// A version to be written.
+#[derive(Debug)]
+pub(crate) struct NewVersion {
+    pub(crate) vault: VaultId,
+    /// As the client wrote it.
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) enabled: bool,
+    pub(crate) sealed: Sealed,
+    pub(crate) now: i64,
+}
+
+/// What to change of a version; what is `None` stays.
+#[derive(Debug)]
+pub(crate) struct VersionPatch {
+    pub(crate) vault: VaultId,
+    pub(crate) name: String,
+    /// `None` means the latest.
+    pub(crate) version: Option<String>,
+    pub(crate) attributes: Attributes,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) now: i64,
+}
+
+/// One change to one secret.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Adds a version, and the secret if it is the first.
+    Set(NewVersion),
+    /// Changes what is said about a version.
+    Update(VersionPatch),
+    /// Soft-deletes a secret with all its versions.
+    Delete { vault: VaultId, name: String, now: i64, purge_at: i64 },
+    /// Takes a soft deletion back.
+    Recover { vault: VaultId, name: String, now: i64 },
+    /// Forgets a soft-deleted secret for good.
+    Purge { vault: VaultId, name: String, now: i64 },
+}
+
+/// Why the state of a secret does not allow a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is no such secret, version or soft-deleted secret.
+    NotFound,
+    /// The name belongs to a soft-deleted secret.
+    Deleted,
+}
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Refused(Refusal),
+    /// The database failed; the cause has been logged.
+    Failed,
+}

@@ -1,0 +1,179 @@
+//! Reading: one secret, or a page of a listing.
+//!
+//! Listings are keyset pages: they go on behind a name (or a version's number), so that a page costs the same wherever it
+//! lies, and writes in between neither repeat nor hide an entry that stays.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqlitePool};
+
+use super::apply::{key, parse_tags};
+use super::model::{Attributes, Record, SealedRecord};
+use super::{Store, VaultId};
+use crate::keys::Sealed;
+
+macro_rules! select {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "SELECT v.id, s.name, v.version, v.content_type, v.tags, v.enabled, v.not_before, v.expires, v.created,
+                    v.updated, s.deleted_at, s.purge_at",
+            $columns,
+            " FROM secret s JOIN version v ON v.secret = s.id ",
+            $rest
+        )
+    };
+}
+
+/// The statements that answer with whole records, for the writer too.
+pub(super) struct Statements {
+    pub(super) by_version_id: &'static str,
+    pub(super) by_secret_id: &'static str,
+}
+
+pub(super) const RECORD: Statements = Statements {
+    by_version_id: select!("", "WHERE v.id = ?1"),
+    by_secret_id: select!("", "WHERE s.id = ?1 AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"),
+};
+
+impl Store {
+    /// Reads a version of a live secret, or its latest.
+    pub(crate) async fn get(
+        &self,
+        vault: VaultId,
+        name: &str,
+        version: Option<&str>,
+    ) -> sqlx::Result<Option<SealedRecord>> {
+        let row = match version {
+            None => {
+                sqlx::query(select!(
+                    ", v.data_key, v.sealed",
+                    "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL
+                       AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
+                ))
+                .bind(vault.0)
+                .bind(key(name))
+                .fetch_optional(self.readers())
+                .await?
+            }
+            Some(version) => {
+                sqlx::query(select!(
+                    ", v.data_key, v.sealed",
+                    "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL AND v.version = ?3"
+                ))
+                .bind(vault.0)
+                .bind(key(name))
+                .bind(version)
+                .fetch_optional(self.readers())
+                .await?
+            }
+        };
+        row.map(|row| {
+            let sealed = Sealed { key: row.try_get("data_key")?, bytes: row.try_get("sealed")? };
+            Ok(SealedRecord { record: record(&row)?, sealed })
+        })
+        .transpose()
+    }
+
+    /// Lists live secrets behind `after` (a name in lower case), each by its latest version.
+    pub(crate) async fn list(&self, vault: VaultId, after: &str, limit: u32) -> sqlx::Result<Vec<Record>> {
+        let rows = sqlx::query(select!(
+            "",
+            "WHERE s.vault = ?1 AND s.name_key > ?2 AND s.deleted_at IS NULL
+               AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)
+             ORDER BY s.name_key LIMIT ?3"
+        ))
+        .bind(vault.0)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Lists the versions of a live secret behind `after` (a version's number), in the order in which they were made.
+    pub(crate) async fn list_versions(
+        &self,
+        vault: VaultId,
+        name: &str,
+        after: i64,
+        limit: u32,
+    ) -> sqlx::Result<Vec<Record>> {
+        let rows = sqlx::query(select!(
+            "",
+            "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL AND v.id > ?3 ORDER BY v.id LIMIT ?4"
+        ))
+        .bind(vault.0)
+        .bind(key(name))
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Reads what is left of a soft-deleted secret whose time is not up.
+    pub(crate) async fn get_deleted(
+        &self,
+        vault: VaultId,
+        name: &str,
+        now: i64,
+    ) -> sqlx::Result<Option<Record>> {
+        let row = sqlx::query(select!(
+            "",
+            "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NOT NULL AND s.purge_at > ?3
+               AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
+        ))
+        .bind(vault.0)
+        .bind(key(name))
+        .bind(now)
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(record).transpose()
+    }
+
+    /// Lists soft-deleted secrets behind `after` (a name in lower case).
+    pub(crate) async fn list_deleted(
+        &self,
+        vault: VaultId,
+        after: &str,
+        limit: u32,
+        now: i64,
+    ) -> sqlx::Result<Vec<Record>> {
+        let rows = sqlx::query(select!(
+            "",
+            "WHERE s.vault = ?1 AND s.name_key > ?2 AND s.deleted_at IS NOT NULL AND s.purge_at > ?4
+               AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)
+             ORDER BY s.name_key LIMIT ?3"
+        ))
+        .bind(vault.0)
+        .bind(after)
+        .bind(limit)
+        .bind(now)
+        .fetch_all(self.readers())
+        .await?;
+        rows.iter().map(record).collect()
+    }
+
+    fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+}
+
+/// Reads the columns of a record.
+pub(super) fn record(row: &SqliteRow) -> sqlx::Result<Record> {
+    Ok(Record {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        version: row.try_get("version")?,
+        attributes: Attributes {
+            content_type: row.try_get("content_type")?,
+            tags: parse_tags(row, "tags")?,
+            not_before: row.try_get("not_before")?,
+            expires: row.try_get("expires")?,
+        },
+        enabled: row.try_get("enabled")?,
+        created: row.try_get("created")?,
+        updated: row.try_get("updated")?,
+        deleted_at: row.try_get("deleted_at")?,
+        purge_at: row.try_get("purge_at")?,
+    })
+}

@@ -1,0 +1,391 @@
+//! Opening, starting and stopping.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use strongroom_secrets::clock::SystemClock;
+use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::{Clock, Random};
+use time::OffsetDateTime;
+use tokio::task::JoinHandle;
+
+use crate::config::{Checked, VaultConfig};
+use crate::entra::{Authority, SigningKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::{Folder, Lock};
+use crate::keys::{Keyring, MasterKey};
+use crate::pki::{Names, Pki, Renewal};
+use crate::run_file::RunFile;
+use crate::server;
+use crate::service::{HostedVault, Service};
+use crate::store::Preparing;
+
+/// How long requests in hand may take once the vault is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often the certificate's age is looked at.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often secrets whose time is up are forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone)]
+pub enum ConfigSource {
+    /// The data folder's own `vault.yaml`. A first start without one makes it: a vault `dev`, a principal `server` that
+    /// may do everything, a principal `ingestion` that may read.
+    Folder,
+    /// This file.
+    File(PathBuf),
+    /// No file at all. `strongroom vault env` cannot know of it.
+    Given(Box<VaultConfig>),
+}
+
+/// What a vault is opened with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder for everything that is kept.
+    pub data_dir: PathBuf,
+    /// The configuration.
+    pub config: ConfigSource,
+    /// The master key's file; `None` means `master.key` in the data folder. Made on the first start.
+    pub master_key_file: Option<PathBuf>,
+    /// Goes before the configuration's `listen`.
+    pub listen: Option<SocketAddr>,
+    /// The time for tokens, certificates and secrets.
+    pub clock: Arc<dyn Clock>,
+    /// Where identifiers and keys are drawn.
+    pub random: Arc<dyn Random>,
+}
+
+impl Options {
+    /// Defaults for a data folder, with the machine's clock and random source.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            config: ConfigSource::Folder,
+            master_key_file: None,
+            listen: None,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// A vault that is open but does not listen yet. The data folder is locked while it lives.
+#[derive(Debug)]
+pub struct Vault {
+    config: VaultConfig,
+    /// The file it was read from, if any.
+    config_path: Option<PathBuf>,
+    listen: SocketAddr,
+    folder: Folder,
+    lock: Lock,
+    pki: Pki,
+    tls: RustlsConfig,
+    service: Service,
+}
+
+impl Vault {
+    /// Reads the configuration, takes the data folder, and opens (or makes) keys, certificates and database.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]. What was stored before is as it was.
+    pub async fn open(options: Options) -> Result<Self> {
+        let folder = Folder::at(&options.data_dir);
+        // A wrong configuration must leave no trace: it is checked before anything is made.
+        let mut config = match &options.config {
+            ConfigSource::Folder => None,
+            ConfigSource::File(path) => Some((VaultConfig::read(path)?, Some(path.clone()))),
+            ConfigSource::Given(config) => Some(((**config).clone(), None)),
+        };
+        if config.is_none() && folder.config().exists() {
+            config = Some((VaultConfig::read(&folder.config())?, Some(folder.config())));
+        }
+        if let Some((config, _)) = &config {
+            config.check()?;
+        }
+        folder.create()?;
+        let lock = folder.lock()?;
+        let (config, config_path) = match config {
+            Some(found) => found,
+            None => {
+                let made = VaultConfig::for_development("dev", &*options.random);
+                made.write(&folder.config())?;
+                (made, Some(folder.config()))
+            }
+        };
+        let checked = config.check()?;
+
+        let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
+        let (listen, domain) = (options.listen.unwrap_or(checked.listen), checked.domain.clone());
+        let service = open_service(&folder, checked, &master_key_file, &options).await?;
+        let names = Names { domain, vaults: service.vaults.keys().cloned().collect() };
+        let pki = Pki::new(folder.clone(), names);
+        let (identity, renewal) = pki.ensure(now(&*options.clock))?;
+        log_renewal(renewal, &folder.ca());
+        let tls = RustlsConfig::from_config(identity.server_config()?);
+        Ok(Self { config, config_path, listen, folder, lock, pki, tls, service })
+    }
+
+    /// The configuration as it was read or made, client secrets included.
+    pub fn config(&self) -> &VaultConfig {
+        &self.config
+    }
+
+    /// Listens, on a socket of the caller's or on the configured address, and answers from now on.
+    ///
+    /// # Errors
+    /// [`Address`](ErrorKind::Address) if the address is taken.
+    pub async fn start(self, listener: Option<TcpListener>) -> Result<Running> {
+        let listener = match listener {
+            Some(listener) => listener,
+            None => bind(self.listen)?,
+        };
+        let address = listener.local_addr().map_err(|error| address_error(self.listen, error))?;
+        RunFile { address, config: self.config_path.and_then(|path| std::path::absolute(path).ok()) }
+            .write(&self.folder)?;
+        let service = Arc::new(self.service);
+        let handle = Handle::new();
+        let server = server::serve(listener, self.tls.clone(), Arc::clone(&service), handle.clone())?;
+        let chores = vec![
+            tokio::spawn(renew(self.pki, self.tls, Arc::clone(&service), self.folder.ca())),
+            tokio::spawn(sweep(Arc::clone(&service))),
+        ];
+        Ok(Running {
+            address,
+            ca: self.folder.ca(),
+            service,
+            handle,
+            server: Some(server),
+            chores,
+            _lock: self.lock,
+        })
+    }
+}
+
+/// Opens the database with its keys.
+async fn open_service(
+    folder: &Folder,
+    checked: Checked,
+    master_key_file: &Path,
+    options: &Options,
+) -> Result<Service> {
+    let now = options.clock.now_seconds();
+    let mut store = Preparing::open(&folder.database()).await?;
+    let mut wrapped = store.data_keys().await?;
+    let master = match MasterKey::read(master_key_file)? {
+        Some(master) => master,
+        // A new key would open nothing that is stored.
+        None if !wrapped.is_empty() => {
+            return Err(Error::new(
+                ErrorKind::MasterKey,
+                format!(
+                    "the master key file {} is missing, and without it the database {} cannot be read",
+                    master_key_file.display(),
+                    folder.database().display()
+                ),
+            )
+            .with_hint("restore the file, or name its place with --master-key-file"));
+        }
+        None => {
+            let master = MasterKey::generate(&*options.random);
+            master.write(master_key_file)?;
+            master
+        }
+    };
+    if wrapped.is_empty() {
+        let key = Keyring::generate(1, &master, &*options.random);
+        store.add_data_key(&key, now).await?;
+        wrapped.push(key);
+    }
+    let keyring = Keyring::open(&master, &wrapped).map_err(|_| {
+        Error::new(
+            ErrorKind::MasterKey,
+            format!(
+                "the master key in {} is not the one that the database {} was made with",
+                master_key_file.display(),
+                folder.database().display()
+            ),
+        )
+        .with_hint("name the right file with --master-key-file; nothing was changed")
+    })?;
+
+    let mut keys = store
+        .signing_keys()
+        .await?
+        .iter()
+        .map(|stored| SigningKey::open(&keyring, stored))
+        .collect::<Result<Vec<_>>>()?;
+    if keys.is_empty() {
+        let (key, sealed) = SigningKey::generate(&keyring)?;
+        store.add_signing_key(&sealed, now).await?;
+        keys.push(key);
+    }
+    let mut vaults = HashMap::with_capacity(checked.vaults.len());
+    for (key, settings) in checked.vaults {
+        let hosted = HostedVault {
+            id: store.vault(&key).await?,
+            key: key.clone(),
+            retention_days: settings.soft_delete_retention_in_days,
+            purge_protection: settings.enable_purge_protection,
+        };
+        vaults.insert(key, hosted);
+    }
+    Ok(Service {
+        authority: Authority::new(&checked.domain, keys),
+        domain: checked.domain,
+        tenant: checked.tenant,
+        vaults,
+        principals: checked.principals,
+        keyring,
+        store: store.start(),
+        clock: Arc::clone(&options.clock),
+        random: Arc::clone(&options.random),
+    })
+}
+
+/// A vault that answers. Dropping it stops it at once; [`Running::stop`] lets requests in hand finish.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    ca: PathBuf,
+    service: Arc<Service>,
+    handle: Handle<SocketAddr>,
+    server: Option<JoinHandle<std::io::Result<()>>>,
+    chores: Vec<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A vault's URL: `https://v1.vault.localhost:8443`.
+    pub fn url(&self, vault: &str) -> String {
+        format!("https://{}.{}:{}", vault.to_ascii_lowercase(), self.service.domain, self.address.port())
+    }
+
+    /// The URL of the token endpoints, without a tenant: `https://login.vault.localhost:8443`.
+    pub fn authority(&self) -> String {
+        self.url("login")
+    }
+
+    /// The tenant that the challenge names.
+    pub fn tenant(&self) -> &str {
+        &self.service.tenant
+    }
+
+    /// The names of the vaults, in order.
+    pub fn vaults(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.service.vaults.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The certificate that clients have to trust.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca
+    }
+
+    /// Takes no more connections, gives requests in hand ten seconds, and closes the database.
+    ///
+    /// # Errors
+    /// If the server had failed before.
+    pub async fn stop(mut self) -> Result<()> {
+        self.handle.graceful_shutdown(Some(GRACE));
+        let ended = match self.server.take() {
+            Some(server) => server.await,
+            None => Ok(Ok(())),
+        };
+        for chore in &self.chores {
+            chore.abort();
+        }
+        self.service.store.close().await;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(address_error(self.address, error)),
+            Err(error) => {
+                Err(Error::new(ErrorKind::Address, "the vault's server ended badly").with_source(error))
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+        for chore in &self.chores {
+            chore.abort();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| address_error(address, error))
+}
+
+fn address_error(address: SocketAddr, error: std::io::Error) -> Error {
+    let failed = Error::new(ErrorKind::Address, format!("cannot listen on {address}: {error}"));
+    let failed = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            failed.with_hint("stop the program that has the port, or choose another with listen or --listen")
+        }
+        std::io::ErrorKind::PermissionDenied => failed.with_hint("choose a port above 1023"),
+        _ => failed,
+    };
+    failed.with_source(error)
+}
+
+fn now(clock: &dyn Clock) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(clock.now_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+fn log_renewal(renewal: Renewal, ca: &Path) {
+    match renewal {
+        Renewal::Kept => {}
+        Renewal::Leaf => tracing::info!("the server's certificate was renewed"),
+        Renewal::Authority => {
+            tracing::info!(ca = %ca.display(), "a certificate authority was made: clients have to trust this file");
+        }
+    }
+}
+
+/// Renews the certificate while the vault runs.
+async fn renew(pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathBuf) {
+    let mut ticks = tokio::time::interval(RENEWAL_INTERVAL);
+    ticks.tick().await; // The first one is due at once, and `open` has just looked.
+    loop {
+        ticks.tick().await;
+        let renewed = pki.ensure(now(service.clock())).and_then(|(identity, renewal)| {
+            if renewal != Renewal::Kept {
+                tls.reload_from_config(identity.server_config()?);
+            }
+            Ok(renewal)
+        });
+        match renewed {
+            Ok(renewal) => log_renewal(renewal, &ca),
+            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+        }
+    }
+}
+
+/// Forgets secrets whose time is up.
+async fn sweep(service: Arc<Service>) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        match service.store.sweep(service.clock().now_seconds()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "deleted secrets were purged, as scheduled"),
+            Err(_) => tracing::error!("the scheduled purge failed"),
+        }
+    }
+}
