@@ -76,6 +76,13 @@ impl Doing<'_> {
         if let Some(answer) = answer {
             return self.explain_answer(answer);
         }
+        // The SDK refuses by itself to send a token without TLS, or for a resource that the vault does not lie below.
+        if matches!(error.kind(), AzureErrorKind::Other) {
+            let why = "no token was sent, for the answer asks for one for another service or without TLS";
+            let hint =
+                "the vault's host must lie below the resource that its challenge names: <vault>.<domain>";
+            return self.fail(ErrorKind::Configuration, why).with_hint(hint);
+        }
         let why = "the answer cannot be understood";
         self.fail(ErrorKind::Other, why)
             .with_hint("is there a Key Vault behind that URL, or a proxy in between?")
