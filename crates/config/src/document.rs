@@ -206,3 +206,114 @@ fn explain(error: &ScanError) -> SyntaxError {
     };
     SyntaxError { line: error.marker().line(), column: error.marker().col() + 1, what }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(node: &Node) -> &str {
+        match &node.content {
+            Content::Text(text) => text.expose(),
+            _ => panic!("not a text, but {}", node.kind()),
+        }
+    }
+
+    fn entries(node: &Node) -> &[(Key, Node)] {
+        match &node.content {
+            Content::Map(entries) => entries,
+            _ => panic!("not a mapping, but {}", node.kind()),
+        }
+    }
+
+    #[test]
+    fn scalars_stay_as_they_are_written() {
+        for written in ["0123", "yes", "1e5", "0x1F", "true", "1_000", "12:30:45", ".inf", "2026-01-01", "-7"]
+        {
+            let node = parse(&format!("k: {written}")).unwrap();
+            assert_eq!(text(&entries(&node)[0].1), written);
+        }
+    }
+
+    #[test]
+    fn only_plain_nothings_are_null() {
+        for nothing in ["", "~", "null", "Null", "NULL"] {
+            let node = parse(&format!("k: {nothing}")).unwrap();
+            assert!(matches!(entries(&node)[0].1.content, Content::Null), "{nothing}");
+        }
+        for word in ["''", "\"~\"", "'null'", "none", "nULL"] {
+            let node = parse(&format!("k: {word}")).unwrap();
+            assert!(matches!(entries(&node)[0].1.content, Content::Text(_)), "{word}");
+        }
+    }
+
+    #[test]
+    fn nodes_know_their_lines_and_columns() {
+        let node = parse("---\na: 1\nb:\n  c : two\n").unwrap();
+        let (key, value) = &entries(&node)[1];
+        assert_eq!((key.name.as_str(), key.line, key.column), ("b", 3, 1));
+        let (key, value) = &entries(value)[0];
+        assert_eq!((key.name.as_str(), key.line, key.column, value.line, value.column), ("c", 4, 3, 4, 7));
+    }
+
+    #[test]
+    fn aliases_repeat_what_they_name() {
+        let node = parse("a: &x [1, 2]\nb: *x").unwrap();
+        let Content::List(items) = &entries(&node)[1].1.content else { panic!() };
+        assert_eq!(items.iter().map(text).collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_stopped() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..10 {
+            let items = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+        }
+        assert_eq!(parse(&bomb).unwrap_err().what, "the document is too large");
+        assert_eq!(parse("a: &a [*a]").unwrap_err().what, "an alias stands inside its own anchor");
+    }
+
+    #[test]
+    fn deep_nesting_is_stopped() {
+        assert_eq!(parse(&"[".repeat(100_000)).unwrap_err().what, "it is nested too deeply");
+        let deep: String = (0..1000).map(|depth| format!("{}k:\n", " ".repeat(depth))).collect();
+        assert_eq!(parse(&deep).unwrap_err().what, "it is nested too deeply");
+    }
+
+    #[test]
+    fn one_document_is_read_and_a_second_refused() {
+        for one in ["---\na: b\n...\n", "a: b\n---\n", "\u{feff}a: b", "# only\n---\na: b"] {
+            assert_eq!(text(&entries(&parse(one).unwrap())[0].1), "b", "{one}");
+        }
+        for empty in ["", "# nothing\n", "---\n"] {
+            assert!(matches!(parse(empty).unwrap().content, Content::Null), "{empty}");
+        }
+        assert_eq!(parse("a: b\n---\nc: d").unwrap_err().line, 3);
+    }
+
+    #[test]
+    fn faults_are_told_in_our_own_words_with_their_place() {
+        for (broken, line, what) in [
+            ("a: b\nc: \"d", 2, "a quotation mark is not closed"),
+            ("a: b: c", 1, "a colon stands where no key can be"),
+            ("a: [b, c", 1, "brackets do not match"),
+            ("a:\n\tc: d", 2, "a tab stands where only spaces may"),
+            ("a: @b", 1, "a value begins with a character that YAML keeps for itself"),
+            ("a: *b", 1, "an alias (*) has no anchor (&)"),
+            ("a: 'b' c", 1, "something follows a closing quotation mark"),
+            ("a: \"\\y\"", 1, "a \\ in double quotes begins no known escape"),
+            ("a: b\nc\n", 2, "a key without a colon, or a line that is not indented like its neighbours"),
+            ("? [a]\n: b", 1, "a key must be a plain text"),
+        ] {
+            let error = parse(broken).unwrap_err();
+            assert_eq!((error.line, error.what), (line, what), "{broken:?}: column {}", error.column);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "([a-c:\\-#'\"&*!|>%@{}\\[\\],?\n \t]|.){0,80}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -192,7 +192,7 @@ impl<'a> Section<'a> {
         }
         let files: Vec<String> = variables.iter().map(|name| format!("{name}_FILE")).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        self.source.variable(&files, &path).map(|file| file.read_file()).transpose()
+        self.source.variable(&files, &path).map(Found::read_file).transpose()
     }
 
     /// The entries of a list: from the file, else from the variables, whose text is a list in YAML.
@@ -264,6 +264,11 @@ impl<'a> Section<'a> {
                 .fault("must be a number of seconds")
                 .hint("more than 0, at most 86400, such as 30 or 0.5")),
         }
+    }
+
+    /// The path of this section from the root of the file.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The path of a key from the root of the file.

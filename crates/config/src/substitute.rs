@@ -24,6 +24,10 @@ use crate::error::ConfigError;
 /// The longest text that may come out, in bytes: far above any real file, far below what a doubling chain could make.
 const MAX_BYTES: usize = 4 << 20;
 
+/// Secrets that our sections also read from the file which `<VARIABLE>_FILE` names. While only that is set, the variable
+/// counts as set and empty, so that no default of the configuration file comes before it.
+const FROM_FILES: [&str; 2] = ["FERNET_KEY", "OM_SM_CLIENT_SECRET"];
+
 /// How many variables may stand inside one another's values.
 const MAX_DEPTH: usize = 64;
 
@@ -165,9 +169,13 @@ pub(crate) fn holds_secret(name: &str) -> bool {
 
 /// Whether what follows is the value of a key that holds a secret: `  clientSecret: `.
 fn secret_key_before(text: &str) -> bool {
+    let is_secret = |text: &str| {
+        let text = text.trim_start_matches([' ', '-', '"', '\'']);
+        text.split_once(':')
+            .is_some_and(|(key, _)| holds_secret(key.trim_end().trim_end_matches(['"', '\''])))
+    };
     let line = text.rfind('\n').map_or(text, |at| &text[at + 1..]);
-    let line = line.trim_start_matches([' ', '-', '"', '\'']);
-    line.split_once(':').is_some_and(|(key, _)| holds_secret(key.trim_end().trim_end_matches(['"', '\''])))
+    is_secret(line) || line.rfind(['{', ',']).is_some_and(|at| is_secret(&line[at + 1..]))
 }
 
 enum Piece<'t> {
@@ -242,6 +250,11 @@ impl Expander<'_> {
                         "the value of {name} holds ${{: as the text of a secret it is taken as it stands"
                     ));
                 }
+                if value.contains(" #") && !value.starts_with(['"', '\'']) {
+                    self.warnings.push(format!(
+                        "the value of {name} holds a space and #, where YAML begins a comment: put ${{{name}}} in quotes"
+                    ));
+                }
                 return Ok(value.to_owned());
             }
             if self.chain.iter().any(|above| above == name) {
@@ -256,6 +269,9 @@ impl Expander<'_> {
             let value = self.text(value, into_secret);
             self.chain.pop();
             return value;
+        }
+        if FROM_FILES.contains(&name) && self.environment.has(&format!("{name}_FILE")) {
+            return Ok(String::new());
         }
         match default {
             Some(default) => {
@@ -329,3 +345,6 @@ impl Output {
         Expanded { text: SecretValue::new(self.text), lines: self.lines, unset, warnings }
     }
 }
+
+#[cfg(test)]
+mod tests;

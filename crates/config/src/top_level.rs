@@ -19,38 +19,32 @@ const OURS: [&str; 10] = [
 
 /// Sections of the reference that mean nothing to us. Others that nobody knows are left alone too; these stand here since
 /// some look like ours.
-const OTHERS: [&str; 31] = [
-    "aiPlatformConfiguration",
-    "airflowConfiguration",
+const OTHERS: [&str; 25] = [
     "applicationConfiguration",
     "applications",
     "assets",
     "basePath",
     "bulkOperation",
     "cache",
-    "dataQualityConfiguration",
+    "changeEventConfig",
     "elasticsearch",
     "email",
     "eventHandlerConfiguration",
     "eventMonitoringConfiguration",
-    "extensionConfiguration",
     "health",
-    "healthConfiguration",
     "limits",
     "logging",
     "logStorageConfiguration",
-    "mcpConfiguration",
     "metrics",
     "migrationConfiguration",
     "objectStorage",
     "operationalConfig",
     "rdf",
-    "sandboxModeEnabled",
     "security",
     "serviceAccount",
+    "slackEventPublishers",
     "swagger",
     "web",
-    "websocket",
 ];
 
 /// Refuses a section whose name is nearly one of ours: it would be ignored, and its settings with it.

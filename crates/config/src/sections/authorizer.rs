@@ -44,7 +44,7 @@ const AUTHORIZER: Keys = Keys {
 pub(crate) fn read(root: &Section<'_>) -> Result<AuthorizerSettings, ConfigError> {
     let section = root.section("authorizerConfiguration", &AUTHORIZER)?;
     let admin_principals = match section.list("adminPrincipals", &["AUTHORIZER_ADMIN_PRINCIPALS"])? {
-        Some(entries) => entries.into_iter().map(principal).collect::<Result<_, _>>()?,
+        Some(entries) => entries.iter().map(principal).collect::<Result<_, _>>()?,
         None => vec![AdminPrincipal { name: "admin".into(), password: None }],
     };
     let domain = section.text("principalDomain", &["AUTHORIZER_PRINCIPAL_DOMAIN"])?;
@@ -62,7 +62,7 @@ pub(crate) fn read(root: &Section<'_>) -> Result<AuthorizerSettings, ConfigError
 }
 
 /// `name` or `name:password`; later colons belong to the password.
-fn principal(entry: Found) -> Result<AdminPrincipal, ConfigError> {
+fn principal(entry: &Found) -> Result<AdminPrincipal, ConfigError> {
     let (name, password) = match entry.text().split_once(':') {
         Some((name, password)) => (name, Some(password)),
         None => (entry.text(), None),

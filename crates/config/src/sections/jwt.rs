@@ -1,6 +1,8 @@
 //! `jwtTokenConfiguration`: the key pair and the names that tokens are signed with.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
 
 use aws_lc_rs::digest;
 
@@ -95,7 +97,7 @@ fn key_file(
 
 /// Without `./`: `conf/public_key.der` is the same default.
 fn clean(path: &Path) -> PathBuf {
-    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
+    path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
 }
 
 fn half(only: &Found, other: &str, key: &str) -> ConfigError {
@@ -104,12 +106,30 @@ fn half(only: &Found, other: &str, key: &str) -> ConfigError {
 }
 
 fn is_public_default(public: &Found) -> Result<bool, ConfigError> {
-    use std::io::Read as _;
-    let mut key = Vec::new();
-    std::fs::File::open(public.text())
-        .and_then(|file| file.take(MAX_KEY_FILE).read_to_end(&mut key))
-        .map_err(|error| public.fault(format!("the file that it names cannot be read: {}", error.kind())))?;
-    let hash = digest::digest(&digest::SHA256, &key);
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(hash == PUBLIC_DEFAULT_SHA256)
+    has_sha256(Path::new(public.text()), PUBLIC_DEFAULT_SHA256)
+        .map_err(|error| public.fault(format!("the file that it names cannot be read: {}", error.kind())))
+}
+
+/// Whether SHA-256 of a file (of its first 64 KiB: a key has 294 bytes) is this, in hexadecimal.
+fn has_sha256(path: &Path, wanted: &str) -> std::io::Result<bool> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_KEY_FILE).read_to_end(&mut bytes)?;
+    let hash = digest::digest(&digest::SHA256, &bytes);
+    Ok(hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>() == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_told_by_its_sha256() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "abc").unwrap();
+        // The example of FIPS 180-2, B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert!(has_sha256(file.path(), abc).unwrap());
+        assert!(!has_sha256(file.path(), PUBLIC_DEFAULT_SHA256).unwrap());
+        assert_eq!(PUBLIC_DEFAULT_SHA256.len(), abc.len());
+    }
 }

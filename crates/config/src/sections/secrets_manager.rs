@@ -94,19 +94,9 @@ const PARAMETERS: Keys = Keys {
     open: true,
 };
 
-/// The rest of the reference's list, and what is proposed for it.
-const NOT_YET: [&str; 10] = [
-    "managed-aws",
-    "aws",
-    "managed-aws-ssm",
-    "aws-ssm",
-    "in-memory",
-    "gcp",
-    "kubernetes",
-    "managed-openbao",
-    "openbao",
-    "managed-gcp",
-];
+/// The rest of the reference's list.
+const NOT_YET: [&str; 8] =
+    ["managed-aws", "aws", "managed-aws-ssm", "aws-ssm", "in-memory", "gcp", "kubernetes", "managed-openbao"];
 
 pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerSettings, ConfigError> {
     let section = root.section("secretsManagerConfiguration", &SECRETS_MANAGER)?;
@@ -120,9 +110,23 @@ pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerS
     let parameters = section.section("parameters", &PARAMETERS)?;
     let azure = azure(&parameters)?;
     if let (Some(SecretsManager::ManagedAzureKv | SecretsManager::AzureKv), Some(named)) = (provider, &named)
-        && azure.vault_name.is_none()
-        && azure.vault_url.is_none()
     {
+        check_azure(&azure, named, &parameters)?;
+    }
+    Ok(SecretsManagerSettings {
+        provider,
+        prefix: prefix.map(Found::into_text).unwrap_or_default(),
+        tags: read_tags(&tags)?,
+        azure,
+    })
+}
+
+fn check_azure(
+    azure: &AzureKeyVaultSettings,
+    named: &Found,
+    parameters: &Section<'_>,
+) -> Result<(), ConfigError> {
+    if azure.vault_name.is_none() && azure.vault_url.is_none() {
         return Err(named
             .fault(format!("{} needs a vault, but there is no vaultName", named.text()))
             .hint(format!(
@@ -130,12 +134,20 @@ pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerS
                 parameters.path_of("vaultName")
             )));
     }
-    Ok(SecretsManagerSettings {
-        provider,
-        prefix: prefix.map(Found::into_text).unwrap_or_default(),
-        tags: read_tags(&section.path_of("tags"), &tags)?,
-        azure,
-    })
+    let credentials = [
+        ("clientId", azure.client_id.is_some()),
+        ("clientSecret", azure.client_secret.is_some()),
+        ("tenantId", azure.tenant_id.is_some()),
+    ];
+    let missing: Vec<&str> = credentials.iter().filter(|(_, set)| !set).map(|(key, _)| *key).collect();
+    if !missing.is_empty() && missing.len() < credentials.len() {
+        parameters.source().warn(format!(
+            "{}: without {} the credentials here are not complete and not used: they are looked for in the environment",
+            parameters.path(),
+            missing.join(" and ")
+        ));
+    }
+    Ok(())
 }
 
 fn provider(found: &Found) -> Result<SecretsManager, ConfigError> {
@@ -161,28 +173,48 @@ fn azure(parameters: &Section<'_>) -> Result<AzureKeyVaultSettings, ConfigError>
     let text = |key: &str, variables: &[&str]| -> Result<Option<String>, ConfigError> {
         Ok(parameters.text(key, variables)?.map(Found::into_text))
     };
+    let address =
+        |key: &str, variables: &[&str]| parameters.text(key, variables)?.as_ref().map(address).transpose();
     Ok(AzureKeyVaultSettings {
-        vault_name: text("vaultName", &["OM_SM_VAULT_NAME"])?,
-        vault_url: parameters.text("vaultUrl", &["OM_SM_VAULT_URL"])?.map(url).transpose()?,
+        vault_name: parameters.text("vaultName", &["OM_SM_VAULT_NAME"])?.map(vault_name).transpose()?,
+        vault_url: address("vaultUrl", &["OM_SM_VAULT_URL"])?,
         ca_file: text("caFile", &["OM_SM_CA_FILE"])?.map(PathBuf::from),
-        authority_host: text("authorityHost", &["OM_SM_AUTHORITY_HOST", "AZURE_AUTHORITY_HOST"])?,
+        authority_host: address("authorityHost", &["OM_SM_AUTHORITY_HOST", "AZURE_AUTHORITY_HOST"])?,
         client_id: text("clientId", &["OM_SM_CLIENT_ID"])?,
         client_secret: parameters.secret("clientSecret", &["OM_SM_CLIENT_SECRET"])?.map(Found::into_secret),
         tenant_id: text("tenantId", &["OM_SM_TENANT_ID"])?,
     })
 }
 
-/// An address without the slashes at its end.
-fn url(found: Found) -> Result<String, ConfigError> {
-    let address = found.text().trim_end_matches('/');
-    match address.strip_prefix("https://") {
-        Some(host) if !host.is_empty() => Ok(address.to_owned()),
-        _ => Err(found.fault("must be an address that begins with https://")),
+/// The name becomes part of a host name, so nothing may stand in it that leads elsewhere.
+fn vault_name(found: Found) -> Result<String, ConfigError> {
+    if found.text().chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Ok(found.into_text());
     }
+    Err(found
+        .fault("the name of a vault has only letters, digits and -")
+        .hint("give the name alone; a whole address belongs in vaultUrl (OM_SM_VAULT_URL)"))
+}
+
+/// `https://host` or `https://host:port`. A bare host is completed, as Azure's own clients do, and a slash at the end dropped.
+fn address(found: &Found) -> Result<String, ConfigError> {
+    let host = match found.text().split_once("://") {
+        Some(("https", host)) => host,
+        None => found.text(),
+        Some(_) => return Err(found.fault("the address must begin with https://")),
+    };
+    let host = host.trim_end_matches('/');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if host.is_empty() || host.ends_with(':') || !host.chars().all(allowed) {
+        return Err(found
+            .fault("the address must be a host, with a port if need be")
+            .hint("as in https://v1.vault.localhost:8443"));
+    }
+    Ok(format!("https://{host}"))
 }
 
 /// Reads `key:value` entries. The first colon divides; later ones belong to the value.
-fn read_tags(path: &str, entries: &[Found]) -> Result<Vec<(String, String)>, ConfigError> {
+fn read_tags(entries: &[Found]) -> Result<Vec<(String, String)>, ConfigError> {
     const FORM: &str = "write [key1:value1,key2:value2], at most 10 tags";
     let mut tags: Vec<(String, String)> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -204,7 +236,7 @@ fn read_tags(path: &str, entries: &[Found]) -> Result<Vec<(String, String)>, Con
         tags.push((name.to_owned(), value.to_owned()));
     }
     match entries.get(MAX_TAGS) {
-        Some(first) => Err(first.fault(format!("{path} has {} tags", entries.len())).hint(format!(
+        Some(first) => Err(first.fault(format!("there are {} tags", entries.len())).hint(format!(
             "at most {MAX_TAGS}: Key Vault stores 15 with a secret, and Strongroom adds its own"
         ))),
         None => Ok(tags),

@@ -1,7 +1,7 @@
 //! `server`: where the API and the admin endpoint listen.
 
 use crate::error::ConfigError;
-use crate::section::{Keys, Section};
+use crate::section::{Found, Keys, Section};
 
 /// The port of the API, unless another is configured.
 pub const DEFAULT_PORT: u16 = 8585;
@@ -131,6 +131,6 @@ fn connector(
     }
     let host = connector
         .text("bindHost", &["SERVER_HOST"])?
-        .map_or_else(|| default_host.to_owned(), |host| host.into_text());
+        .map_or_else(|| default_host.to_owned(), Found::into_text);
     Ok((host, connector.port("port", &[port_variable], default_port)?))
 }

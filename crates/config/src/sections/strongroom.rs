@@ -36,14 +36,13 @@ const INTENTS: Keys = Keys { ours: &["leaseSeconds", "callTimeoutSeconds"], othe
 const ADMIN: Keys = Keys { ours: &["password", "passwordFile"], others: &[], open: false };
 
 /// The variables that set something; any other `STRONGROOM_*` is suspected to be one of them misspelt.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 6] = [
     "STRONGROOM_NAMING",
     "STRONGROOM_INTENTS_LEASE_SECONDS",
     "STRONGROOM_INTENTS_CALL_TIMEOUT_SECONDS",
     "STRONGROOM_ADMIN_PASSWORD",
     "STRONGROOM_ADMIN_PASSWORD_FILE",
     "STRONGROOM_DATA_DIR",
-    "STRONGROOM_CONFIG",
 ];
 
 /// The data folder that the file or the environment names.
