@@ -181,11 +181,9 @@ impl Manager {
             }
             reach(Step::IntentsOpened);
             let lease = self.lease(opened.iter().map(|(_, claim)| *claim).collect(), since);
-            let looks: Vec<_> = stream::iter(&opened)
-                .map(|(candidate, _)| self.look(vault, candidate, custom, &lease))
-                .buffered(Self::CONCURRENCY)
-                .collect()
-                .await;
+            let looks: Vec<_> =
+                opened.iter().map(|(candidate, _)| self.look(vault, candidate, custom, &lease)).collect();
+            let looks: Vec<_> = stream::iter(looks).buffered(Self::CONCURRENCY).collect().await;
             let mut released = Vec::new();
             for ((candidate, claim), look) in opened.into_iter().zip(looks) {
                 let Candidate { index, wanted, attempt, name } = candidate;
@@ -235,16 +233,14 @@ impl Manager {
     ) -> Vec<Result<Placed, WriteError>> {
         let Batch { lease, items } = batch;
         let lease = &*lease;
-        stream::iter(items.iter_mut())
-            .map(|item| async move {
-                match item {
-                    Ok(prepared) => self.place(vault, prepared, lease, verify).await,
-                    Err(_) => Err(WriteError::Changed),
-                }
-            })
-            .buffered(Self::CONCURRENCY)
-            .collect()
-            .await
+        // The futures are made before the stream: a closure within it would make this future no longer `Send`.
+        let places = items.iter_mut().map(|item| async move {
+            match item {
+                Ok(prepared) => self.place(vault, prepared, lease, verify).await,
+                Err(_) => Err(WriteError::Changed),
+            }
+        });
+        stream::iter(places.collect::<Vec<_>>()).buffered(Self::CONCURRENCY).collect().await
     }
 
     /// Puts back what was done for `prepared`: its intent is released if nothing was written, settled if something was,
