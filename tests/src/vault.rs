@@ -207,7 +207,7 @@ impl VaultServer {
     pub async fn environment(&self, principal: &Principal) -> BTreeMap<String, String> {
         let printed = Program::new(&self.folder)
             .args(["vault", "env", "--principal", principal.name, "--vault", VAULT])
-            .args(["--config", "vault.yaml", "--data-dir", "vault"])
+            .args(["--data-dir", "vault"])
             .run()
             .await
             .ended_with(0)
