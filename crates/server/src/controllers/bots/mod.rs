@@ -1,0 +1,3 @@
+//! Bots.
+
+pub(crate) mod get;
