@@ -3,29 +3,18 @@
 //! The order is the same for every key: a value in the file wins; where the file leaves the key out or empty, the variables
 //! are asked in the order given; then the default holds. Empty is null, an empty text and an empty list.
 
-use std::cell::RefCell;
-use std::io::Read as _;
-use std::path::Path;
 use std::time::Duration;
 
 use strongroom_secrets::SecretValue;
 
 use crate::document::{self, Content, Key, Node};
-use crate::environment::Environment;
 use crate::error::{ConfigError, Place};
-use crate::substitute::Expanded;
+use crate::found::Found;
+use crate::source::Source;
 use crate::suggest;
 
-/// The longest file that a `…_FILE` setting may name, in bytes.
-const MAX_SECRET_FILE: u64 = 64 << 10;
-
-/// What all sections are read from.
-pub(crate) struct Source<'a> {
-    pub(crate) environment: &'a Environment,
-    /// The file and its text, unless there is no file.
-    pub(crate) file: Option<(&'a Path, &'a Expanded)>,
-    pub(crate) warnings: RefCell<Vec<String>>,
-}
+const ENTRY_HINT: &str =
+    "an entry with a colon and a space becomes a mapping: leave the space out, or put the entry in quotes";
 
 /// The keys that a section may have.
 pub(crate) struct Keys {
@@ -42,73 +31,6 @@ pub(crate) struct Section<'a> {
     source: &'a Source<'a>,
     path: String,
     entries: &'a [(Key, Node)],
-}
-
-/// A text that was found, with where it stood, for the error that it may cause.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    value: SecretValue,
-    key: String,
-    place: Place,
-}
-
-impl Found {
-    pub(crate) fn text(&self) -> &str {
-        self.value.expose()
-    }
-
-    pub(crate) fn into_text(self) -> String {
-        self.value.expose().to_owned()
-    }
-
-    pub(crate) fn into_secret(self) -> SecretValue {
-        self.value
-    }
-
-    /// An error about this value. `what` must not quote it.
-    pub(crate) fn fault(&self, what: impl Into<String>) -> ConfigError {
-        ConfigError::new(what).at(self.place.clone()).key(self.key.clone())
-    }
-}
-
-impl Source<'_> {
-    pub(crate) fn warn(&self, warning: impl Into<String>) {
-        self.warnings.borrow_mut().push(warning.into());
-    }
-
-    fn place(&self, line: usize, column: usize) -> Place {
-        match self.file {
-            Some((file, expanded)) => {
-                let (line, column) = expanded.written(line, column);
-                Place::File { file: file.to_owned(), line, column }
-            }
-            None => Place::Path("(no file)".into()),
-        }
-    }
-
-    /// The value of the first of these variables that is set and not empty, without the quotes that Helm adds.
-    fn variable(&self, names: &[&str], key: &str) -> Option<Found> {
-        names.iter().find_map(|name| {
-            let value = unquote(self.environment.get(name)?);
-            (!value.is_empty()).then(|| Found {
-                value,
-                key: key.to_owned(),
-                place: Place::Variable((*name).into()),
-            })
-        })
-    }
-}
-
-/// A value that stands in double quotes is read as YAML reads it: `"a\"b"` is `a"b`. Anything else stays as it is.
-fn unquote(value: &str) -> SecretValue {
-    let quoted = value.trim();
-    if quoted.len() >= 2 && quoted.starts_with('"') && quoted.ends_with('"') {
-        return match document::parse(quoted) {
-            Ok(Node { content: Content::Text(text), .. }) => text,
-            _ => SecretValue::new(&quoted[1..quoted.len() - 1]),
-        };
-    }
-    SecretValue::new(value)
 }
 
 impl<'a> Section<'a> {
@@ -168,9 +90,7 @@ impl<'a> Section<'a> {
     /// A text: from the file, else from the variables.
     pub(crate) fn text(&self, key: &str, variables: &[&str]) -> Result<Option<Found>, ConfigError> {
         let path = self.path_of(key);
-        if let Some(node) = self.node(key)?
-            && let Some(found) = self.found(node, &path)?
-        {
+        if let Some(found) = self.in_file(key, &path)? {
             return Ok(Some(found));
         }
         Ok(self
@@ -182,9 +102,7 @@ impl<'a> Section<'a> {
     /// A secret: from the file, else from the variables, else from the file that `<VARIABLE>_FILE` names.
     pub(crate) fn secret(&self, key: &str, variables: &[&str]) -> Result<Option<Found>, ConfigError> {
         let path = self.path_of(key);
-        if let Some(node) = self.node(key)?
-            && let Some(found) = self.found(node, &path)?
-        {
+        if let Some(found) = self.in_file(key, &path)? {
             return Ok(Some(found));
         }
         if let Some(found) = self.source.variable(variables, &path) {
@@ -209,15 +127,14 @@ impl<'a> Section<'a> {
         let node = document::parse(variable.text()).map_err(|_| malformed())?;
         let Content::List(items) = node.content else { return Err(malformed()) };
         let entry = |(index, node): (usize, Node)| {
+            let (kind, key) = (node.kind(), format!("{path}[{index}]"));
             match node.content {
-            Content::Text(value) => {
-                Ok(Found { value, key: format!("{path}[{index}]"), place: variable.place.clone() })
+                Content::Text(value) => Ok(Found { value, key, place: variable.place.clone() }),
+                _ => Err(ConfigError::new(format!("must be a text, not {kind}"))
+                    .at(variable.place.clone())
+                    .key(key)
+                    .hint(ENTRY_HINT)),
             }
-            _ => Err(ConfigError::new(format!("the entry is {}, not a text", node.kind()))
-                .at(variable.place.clone())
-                .key(format!("{path}[{index}]"))
-                .hint("an entry with a colon and a space becomes a mapping: leave the space out, or put the entry in quotes")),
-        }
         };
         let list: Vec<Found> = items.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
         Ok(Some(list).filter(|list| !list.is_empty()))
@@ -331,15 +248,17 @@ impl<'a> Section<'a> {
         let entry = |(index, item): (usize, &Node)| {
             let path = format!("{path}[{index}]");
             if matches!(item.content, Content::Map(_)) {
-                return Err(self.wrong_kind(item, &path, "a text").hint(
-                    "an entry with a colon and a space becomes a mapping: leave the space out, or put the entry in quotes",
-                ));
+                return Err(self.wrong_kind(item, &path, "a text").hint(ENTRY_HINT));
             }
             self.found(item, &path)
         };
         let list: Vec<Found> =
             items.iter().enumerate().map(entry).filter_map(Result::transpose).collect::<Result<_, _>>()?;
         Ok(Some(list).filter(|list| !list.is_empty()))
+    }
+
+    fn in_file(&self, key: &str, path: &str) -> Result<Option<Found>, ConfigError> {
+        self.node(key)?.map_or(Ok(None), |node| self.found(node, path))
     }
 
     /// The text of a node; none if it is empty.
@@ -375,28 +294,5 @@ impl<'a> Section<'a> {
         ConfigError::new(format!("must be {wanted}, not {}", node.kind()))
             .at(self.source.place(node.line, node.column))
             .key(path)
-    }
-}
-
-impl Found {
-    /// The content of the file that this text names, without the line break at its end.
-    pub(crate) fn read_file(self) -> Result<Self, ConfigError> {
-        let unreadable = |reason: String| {
-            self.fault(format!("the file that it names cannot be read: {reason}"))
-                .hint("check the path, and that this user may read the file")
-        };
-        let mut text = String::new();
-        std::fs::File::open(self.text())
-            .and_then(|file| file.take(MAX_SECRET_FILE + 1).read_to_string(&mut text))
-            .map_err(|error| unreadable(error.kind().to_string()))?;
-        if text.len() as u64 > MAX_SECRET_FILE {
-            return Err(self.fault(format!("the file that it names is larger than {MAX_SECRET_FILE} bytes")));
-        }
-        let text = SecretValue::new(text);
-        let value = SecretValue::new(text.expose().trim_end_matches(['\r', '\n']));
-        if value.is_empty() {
-            return Err(self.fault("the file that it names is empty"));
-        }
-        Ok(Self { value, ..self })
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::document::{self, Node};
 use crate::environment::Environment;
 use crate::error::{ConfigError, Place};
-use crate::section::{Found, Section, Source};
+use crate::found::Found;
+use crate::section::Section;
 use crate::sections::authentication::AuthenticationSettings;
 use crate::sections::authorizer::AuthorizerSettings;
 use crate::sections::database::DatabaseSettings;
@@ -19,6 +20,7 @@ use crate::sections::strongroom::StrongroomSettings;
 use crate::sections::{
     authentication, authorizer, database, fernet, jwt, pipeline, secrets_manager, server, strongroom,
 };
+use crate::source::Source;
 use crate::substitute::{self, Expanded};
 use crate::{file, top_level};
 

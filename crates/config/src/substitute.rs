@@ -10,16 +10,22 @@
 //! | `$${V}` | the text `${V}` |
 //! | `$V`, `$` | themselves |
 //! | `${V:-${W}}`, `${${N}}` | not nested: the inner `${` is text |
+//! | `${FERNET_KEY:-d}` | nothing, if only `FERNET_KEY_FILE` is set: see [`FROM_FILES`] |
 //!
 //! Comments are expanded too, and a value can bring YAML with it. A value that holds `${W}` is expanded in its turn, with
 //! one exception of our own: **the text of a secret is put in as it stands**, since a password may well hold `${`. What
 //! counts as one is decided by two names, for the text alone cannot tell: that of the variable (`OM_SM_CLIENT_SECRET`,
 //! `DB_USER_PASSWORD`) and that of the key which it is put into (`clientSecret: ${MY_VALUE}`); see [`holds_secret`].
 
-use strongroom_secrets::SecretValue;
+mod expanded;
+mod secrecy;
 
 use crate::environment::Environment;
 use crate::error::ConfigError;
+
+pub(crate) use expanded::Expanded;
+use expanded::Output;
+use secrecy::{holds_secret, secret_key_before};
 
 /// The longest text that may come out, in bytes: far above any real file, far below what a doubling chain could make.
 const MAX_BYTES: usize = 4 << 20;
@@ -33,55 +39,6 @@ const MAX_DEPTH: usize = 64;
 
 /// How many variables may be put in altogether: a chain that doubles at each step need not make the text longer.
 const MAX_STEPS: usize = 100_000;
-
-/// A text with its variables put in.
-#[derive(Debug)]
-pub(crate) struct Expanded {
-    /// The text, which may hold passwords now.
-    pub(crate) text: SecretValue,
-    /// For each line of the text, where it comes from.
-    lines: Vec<Line>,
-    /// The variables that are not set and have no default, by the line (from 1) of the text in which they stand.
-    unset: Vec<(usize, String)>,
-    /// What may not be meant as it is written.
-    pub(crate) warnings: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    /// The line of the text as it was written, counted from 1.
-    written: usize,
-    /// Whether the columns are still the written ones.
-    untouched: bool,
-}
-
-impl Expanded {
-    /// Turns a place in the expanded text into one in the written text: the line, and the column where it is the same.
-    pub(crate) fn written(&self, line: usize, column: usize) -> (usize, Option<usize>) {
-        match self.lines.get(line.saturating_sub(1)).or(self.lines.last()) {
-            Some(found) => (found.written, found.untouched.then_some(column)),
-            None => (1, None),
-        }
-    }
-
-    /// The name of a variable that is not set and was left in `text`, which begins in this line of the expanded text.
-    pub(crate) fn unset_in(&self, line: usize, text: &str) -> Option<&str> {
-        let last = line + text.matches('\n').count();
-        let here = self.unset.iter().filter(|(at, _)| (line..=last).contains(at));
-        here.map(|(_, name)| name.as_str()).find(|name| {
-            text.match_indices("${").any(|(at, _)| {
-                text[at + 2..]
-                    .strip_prefix(name)
-                    .is_some_and(|rest| rest.starts_with('}') || rest.starts_with(':'))
-            })
-        })
-    }
-
-    /// The name of a variable that is not set and was left in this line.
-    pub(crate) fn unset_on(&self, line: usize) -> Option<&str> {
-        self.unset.iter().find(|(at, _)| *at == line).map(|(_, name)| name.as_str())
-    }
-}
 
 /// Why a text cannot be expanded, and the written line in which that shows. No values are kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,8 +76,7 @@ impl SubstituteErrorKind {
 
 /// Puts the variables into `text`.
 pub(crate) fn expand(text: &str, environment: &Environment) -> Result<Expanded, SubstituteError> {
-    let mut out =
-        Output { text: String::with_capacity(text.len()), lines: Vec::new(), line: 1, untouched: true };
+    let mut out = Output::with_capacity(text.len());
     let mut expander =
         Expander { environment, chain: Vec::new(), steps: 0, unset: Vec::new(), warnings: Vec::new() };
     let mut unset = Vec::new();
@@ -135,7 +91,7 @@ pub(crate) fn expand(text: &str, environment: &Environment) -> Result<Expanded, 
                 if out.text.len() + value.len() > MAX_BYTES {
                     return Err(failed(SubstituteErrorKind::TooLong));
                 }
-                let first = out.lines.len() + 1;
+                let first = out.current();
                 let (line, is_default) = (out.line, expander.environment.get(name).is_none());
                 if is_default && default.is_some_and(|default| default.contains("${")) {
                     expander.warnings.push(format!(
@@ -143,7 +99,7 @@ pub(crate) fn expand(text: &str, environment: &Environment) -> Result<Expanded, 
                     ));
                 }
                 out.push_value(&value);
-                // Added up in the written text, which has as many lines as the file, unless `whole` itself has several.
+                // A default may run over several lines of the file.
                 out.line += whole.matches('\n').count();
                 unset.extend(expander.unset.drain(..).map(|name| (first, name)));
             }
@@ -151,31 +107,6 @@ pub(crate) fn expand(text: &str, environment: &Environment) -> Result<Expanded, 
     }
     let warnings = expander.warnings;
     Ok(out.finish(unset, warnings))
-}
-
-/// Whether a variable or a key of this name holds a secret, judged by the last word of the name.
-pub(crate) fn holds_secret(name: &str) -> bool {
-    const LAST_WORDS: [&str; 9] =
-        ["password", "passwd", "pwd", "pass", "passphrase", "secret", "token", "key", "credentials"];
-    // Their entries may be `name:password`.
-    const WHOLE_NAMES: [&str; 2] = ["AUTHORIZER_ADMIN_PRINCIPALS", "adminPrincipals"];
-    let start = name
-        .rfind(['_', '-', '.'])
-        .map(|at| at + 1)
-        .or_else(|| if name.contains(char::is_lowercase) { name.rfind(char::is_uppercase) } else { None })
-        .unwrap_or(0);
-    WHOLE_NAMES.contains(&name) || LAST_WORDS.contains(&name[start..].to_ascii_lowercase().as_str())
-}
-
-/// Whether what follows is the value of a key that holds a secret: `  clientSecret: `.
-fn secret_key_before(text: &str) -> bool {
-    let is_secret = |text: &str| {
-        let text = text.trim_start_matches([' ', '-', '"', '\'']);
-        text.split_once(':')
-            .is_some_and(|(key, _)| holds_secret(key.trim_end().trim_end_matches(['"', '\''])))
-    };
-    let line = text.rfind('\n').map_or(text, |at| &text[at + 1..]);
-    is_secret(line) || line.rfind(['{', ',']).is_some_and(|at| is_secret(&line[at + 1..]))
 }
 
 enum Piece<'t> {
@@ -302,47 +233,6 @@ impl Expander<'_> {
             }
         }
         Ok(out)
-    }
-}
-
-/// The text that comes out, and where each of its lines was written.
-struct Output {
-    text: String,
-    lines: Vec<Line>,
-    /// The written line that is being copied.
-    line: usize,
-    untouched: bool,
-}
-
-impl Output {
-    fn push_written(&mut self, piece: &str) {
-        for part in piece.split_inclusive('\n') {
-            self.text.push_str(part);
-            if part.ends_with('\n') {
-                self.end_line();
-                self.line += 1;
-                self.untouched = true;
-            }
-        }
-    }
-
-    fn push_value(&mut self, value: &str) {
-        self.untouched = false;
-        for part in value.split_inclusive('\n') {
-            self.text.push_str(part);
-            if part.ends_with('\n') {
-                self.end_line();
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        self.lines.push(Line { written: self.line, untouched: self.untouched });
-    }
-
-    fn finish(mut self, unset: Vec<(usize, String)>, warnings: Vec<String>) -> Expanded {
-        self.end_line();
-        Expanded { text: SecretValue::new(self.text), lines: self.lines, unset, warnings }
     }
 }
 

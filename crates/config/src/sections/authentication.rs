@@ -1,7 +1,8 @@
 //! `authenticationConfiguration`: how people sign in, and whose tokens are trusted.
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// How people sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]

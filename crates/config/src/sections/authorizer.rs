@@ -3,7 +3,8 @@
 use strongroom_secrets::SecretValue;
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// Who may do what.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use aws_lc_rs::digest;
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// Where the reference looks for its key pair unless told otherwise, from the folder that it was started in.
 const DEFAULT_PUBLIC_KEY: &str = "./conf/public_key.der";

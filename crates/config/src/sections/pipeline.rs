@@ -1,7 +1,8 @@
 //! `pipelineServiceClientConfiguration`: what a deployed pipeline is told.
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// What a deployed pipeline is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use strongroom_secrets::SecretValue;
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// Key Vault stores 15 tags with a secret; five are kept for Strongroom's own.
 const MAX_TAGS: usize = 10;

@@ -1,7 +1,8 @@
 //! `server`: where the API and the admin endpoint listen.
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// The port of the API, unless another is configured.
 pub const DEFAULT_PORT: u16 = 8585;

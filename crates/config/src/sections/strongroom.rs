@@ -7,7 +7,8 @@ use std::time::Duration;
 use strongroom_secrets::SecretValue;
 
 use crate::error::ConfigError;
-use crate::section::{Found, Keys, Section};
+use crate::found::Found;
+use crate::section::{Keys, Section};
 
 /// How secrets are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
