@@ -180,9 +180,9 @@ pub(crate) struct Session<'a> {
     pub(crate) token: String,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     /// The same caller at another vault.
-    pub(crate) fn at(&self, vault: &str) -> Session<'_> {
+    pub(crate) fn at(&self, vault: &str) -> Session<'a> {
         Session { vault: self.vault, base: self.vault.running.url(vault), token: self.token.clone() }
     }
 

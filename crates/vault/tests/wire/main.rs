@@ -1,4 +1,14 @@
 //! The vault over HTTPS: the wire facts of Key Vault and Entra ID, row by row, on a real listener.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod deleted;
+mod durability;
 mod harness;
+mod listing;
+mod protocol;
+mod roles;
 mod secrets;
+mod starting;
+mod stopping;
+mod tokens;

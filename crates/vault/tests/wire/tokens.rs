@@ -1,0 +1,160 @@
+//! The token endpoints and the documents around them.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::harness::{OFFICER, OFFICER_SECRET, TestVault, read};
+
+const SCOPE: &str = "https://vault.azure.net/.default";
+
+fn form<'a>(client: &'a str, secret: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("grant_type", "client_credentials"),
+        ("client_id", client),
+        ("client_secret", secret),
+        ("scope", SCOPE),
+        ("client_info", "1"),
+    ]
+}
+
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn every_tenant_issues_tokens_that_the_vault_believes() {
+    let vault = TestVault::start().await;
+    for path in [
+        "/adfs/oauth2/token",
+        "/adfs/oauth2/v2.0/token",
+        "/72f988bf-86f1-41af-91ab-2d7cd011db47/oauth2/v2.0/token",
+        "/contoso.onmicrosoft.com/oauth2/v2.0/token",
+    ] {
+        let answer = vault.post_form(path, &form(OFFICER, OFFICER_SECRET)).await.is(200);
+        assert_eq!(answer["token_type"], "Bearer");
+        assert!(answer["expires_in"].is_i64() && answer["ext_expires_in"].is_i64());
+        let token = answer["access_token"].as_str().unwrap();
+        let claims = claims(token);
+        let tenant = path.split('/').nth(1).unwrap();
+        assert_eq!(claims["tid"], tenant);
+        assert_eq!(claims["iss"], format!("https://login.vault.localhost/{tenant}/v2.0"));
+        assert_eq!(claims["aud"], "https://vault.azure.net");
+        assert_eq!(claims["appid"], OFFICER);
+        assert_eq!(claims["oid"], claims["sub"]);
+        assert_eq!(claims["iat"], vault.now());
+        assert_eq!(claims["nbf"], vault.now());
+        assert_eq!(claims["exp"], vault.now() + 3600);
+        let mut session = vault.officer().await;
+        session.token = token.to_owned();
+        session.get("/secrets").await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn any_host_name_of_the_port_answers_token_requests() {
+    let vault = TestVault::start().await;
+    for base in [vault.running.url("v1"), format!("https://127.0.0.1:{}", vault.running.address().port())] {
+        let url = format!("{base}/adfs/oauth2/v2.0/token");
+        let answer = vault.client.post(url).form(&form(OFFICER, OFFICER_SECRET)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_has_entra_ids_number_and_shape() {
+    let vault = TestVault::start().await;
+    let unknown = "99999999-9999-9999-9999-999999999999";
+    let without = |name: &str| -> Vec<_> {
+        form(OFFICER, OFFICER_SECRET).into_iter().filter(|(given, _)| *given != name).collect()
+    };
+    let with = |name: &'static str, value: &'static str| -> Vec<_> {
+        let mut form = without(name);
+        form.push((name, value));
+        form
+    };
+    let token = "/adfs/oauth2/v2.0/token";
+    for (path, form, status, error, code) in [
+        (token, form(OFFICER, "hunter2"), 401, "invalid_client", 7_000_215),
+        (token, form(unknown, "hunter2"), 400, "unauthorized_client", 700_016),
+        (token, without("client_secret"), 401, "invalid_client", 7_000_218),
+        (token, with("client_secret", ""), 401, "invalid_client", 7_000_218),
+        (token, without("client_id"), 400, "invalid_request", 900_144),
+        (token, without("grant_type"), 400, "invalid_request", 900_144),
+        (token, without("scope"), 400, "invalid_request", 900_144),
+        (token, with("grant_type", "password"), 400, "unsupported_grant_type", 70_003),
+        (token, with("scope", "https://vault.azure.net"), 400, "invalid_scope", 70_011),
+        (token, vec![("client_id", "a"), ("client_id", "b")], 400, "invalid_request", 900_144),
+        ("/a%20b/oauth2/v2.0/token", form(OFFICER, OFFICER_SECRET), 400, "invalid_request", 90_002),
+        ("/adfs/oauth2/token", form(OFFICER, "hunter2"), 401, "invalid_client", 7_000_215),
+    ] {
+        let answer = vault.post_form(path, &form).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        let body = &answer.body;
+        assert_eq!(body["error"], error);
+        assert_eq!(body["error_codes"], serde_json::json!([code]));
+        let description = body["error_description"].as_str().unwrap();
+        assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
+        assert!(!body.to_string().contains("hunter2"), "{body}");
+        let timestamp = body["timestamp"].as_str().unwrap();
+        assert!(timestamp.len() == 20 && timestamp.ends_with('Z'), "{timestamp}");
+        for id in ["trace_id", "correlation_id"] {
+            assert_eq!(body[id].as_str().unwrap().len(), 36);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_form_is_refused_without_being_repeated() {
+    let vault = TestVault::start().await;
+    let url = format!("{}/adfs/oauth2/token", vault.running.authority());
+    for (kind, body) in [
+        ("application/json", "{\"client_secret\": \"hunter2\"}".to_owned()),
+        ("application/x-www-form-urlencoded", format!("client_secret=hunter2{}", "x".repeat(70_000))),
+    ] {
+        let answer =
+            read(vault.client.post(&url).header("content-type", kind).body(body).send().await.unwrap()).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.body["error"], "invalid_request");
+        assert!(!answer.body.to_string().contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn the_documents_speak_of_the_host_they_were_asked_at_and_the_key_checks_the_token() {
+    let vault = TestVault::start().await;
+    let authority = vault.running.authority();
+    for (path, issuer, token, keys) in [
+        ("/adfs/.well-known/openid-configuration", "/adfs", "/adfs/oauth2/token", "/adfs/discovery/keys"),
+        (
+            "/adfs/v2.0/.well-known/openid-configuration",
+            "/adfs/v2.0",
+            "/adfs/oauth2/v2.0/token",
+            "/adfs/discovery/v2.0/keys",
+        ),
+        (
+            "/some-tenant/v2.0/.well-known/openid-configuration",
+            "/some-tenant/v2.0",
+            "/some-tenant/oauth2/v2.0/token",
+            "/some-tenant/discovery/v2.0/keys",
+        ),
+    ] {
+        let get = async |url: String| read(vault.client.get(url).send().await.unwrap()).await.is(200);
+        let document = get(format!("{authority}{path}")).await;
+        assert_eq!(document["issuer"], format!("{authority}{issuer}"));
+        assert_eq!(document["token_endpoint"], format!("{authority}{token}"));
+        assert_eq!(document["jwks_uri"], format!("{authority}{keys}"));
+        assert!(document["authorization_endpoint"].as_str().unwrap().starts_with(&authority));
+
+        let keys = get(format!("{authority}{keys}")).await;
+        let issued = vault.post_form(token, &form(OFFICER, OFFICER_SECRET)).await.is(200);
+        let issued = issued["access_token"].as_str().unwrap();
+        let header = jsonwebtoken::decode_header(issued).unwrap();
+        let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_value(keys).unwrap();
+        let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+        validation.set_audience(&["https://vault.azure.net"]);
+        let key = jsonwebtoken::DecodingKey::from_jwk(key).unwrap();
+        jsonwebtoken::decode::<Value>(issued, &key, &validation).unwrap();
+    }
+}
