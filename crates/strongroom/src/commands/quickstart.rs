@@ -20,6 +20,7 @@ use strongroom_manager::migrate::{MigrateOptions, StopFlag};
 use strongroom_metastore::{Metastore, StoreError};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::transport::{self, Trust};
 use strongroom_secrets::{Clock, Random, SecretValue};
 
 use super::migrate_secrets::{tell_plan, tell_report};
@@ -150,7 +151,11 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
     step(7, "The ingestion resolves the reference where it connects, with an identity that may only read:")?;
     let resolver = Resolver::new(vault.as_ingestion(CALL_TIMEOUT)?);
     let name = referred(&server.store, shop).await?;
-    let value = resolver.resolve_one(&Wanted::named(name.clone())).await?;
+    let wanted = Wanted { field: shop.field.to_owned(), reference: Reference::new(name.clone()) };
+    let values = resolver.resolve(&[wanted]).await.map_err(|errors| {
+        anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    })?;
+    let value = values.first().context("one reference has one value")?;
     ensure!(value.expose() == shop.password, "the vault holds another value than the service had");
     note(&format!("secret:{name} → {}", value.expose()))?;
 
@@ -236,7 +241,7 @@ async fn referred(store: &Metastore, sample: &Sample) -> Result<strongroom_secre
 
 /// Signs in as the administrator and sends a service with a password; answers with what the answer shows of it.
 async fn put_over_rest(server: &MetadataServer, password: &SecretValue) -> Result<String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(CALL_TIMEOUT).build()?;
+    let client = transport::client(Trust::default().client_config()?, "127.0.0.1", CALL_TIMEOUT)?;
     let api = format!("http://{}/api/v1", server.address);
     let login = json!({"email": server.first_admin.email, "password": STANDARD.encode(password.expose())});
     let answer = client.post(format!("{api}/users/login")).json(&login).send().await?;
