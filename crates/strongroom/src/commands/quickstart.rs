@@ -20,7 +20,7 @@ use strongroom_manager::migrate::{MigrateOptions, StopFlag};
 use strongroom_metastore::{Metastore, StoreError};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
-use strongroom_secrets::transport::{self, Trust};
+use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{Clock, Random, SecretValue};
 
 use super::migrate_secrets::{tell_plan, tell_report};
@@ -241,7 +241,11 @@ async fn referred(store: &Metastore, sample: &Sample) -> Result<strongroom_secre
 
 /// Signs in as the administrator and sends a service with a password; answers with what the answer shows of it.
 async fn put_over_rest(server: &MetadataServer, password: &SecretValue) -> Result<String> {
-    let client = transport::client(Trust::default().client_config()?, "127.0.0.1", CALL_TIMEOUT)?;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(Trust::default().client_config()?)
+        .no_proxy()
+        .timeout(CALL_TIMEOUT)
+        .build()?;
     let api = format!("http://{}/api/v1", server.address);
     let login = json!({"email": server.first_admin.email, "password": STANDARD.encode(password.expose())});
     let answer = client.post(format!("{api}/users/login")).json(&login).send().await?;
