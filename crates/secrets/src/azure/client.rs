@@ -53,8 +53,9 @@ impl AzureProvider {
     /// [`Configuration`](ErrorKind::Configuration) if a part of `config` cannot be right.
     pub fn new(config: &AzureConfig) -> Result<Self> {
         let AzureConfig { vault, authority, credential, trust, call_timeout } = config;
+        let tls = trust.client_config()?;
         let options = |peer, url, host| -> Result<ClientOptions> {
-            let channel = Channel::new(peer, url, transport::client(trust, host, *call_timeout)?);
+            let channel = Channel::new(peer, url, transport::client(tls.clone(), host, *call_timeout)?);
             Ok(ClientOptions {
                 transport: Some(Transport::new(Arc::new(channel))),
                 per_call_policies: vec![Arc::new(Retry::new(peer, *call_timeout))],

@@ -225,7 +225,7 @@ impl Doing<'_> {
             (404, "SecretNotFound", _) => {
                 self.fail(ErrorKind::NotFound, "there is no such secret or version")
             }
-            (404, ..) => self
+            (_, "VaultNotFound", _) | (404, ..) => self
                 .fail(ErrorKind::Configuration, &format!("there is no such vault ({said})"))
                 .with_hint("check the vault's name or URL"),
             (409, _, "ObjectIsDeletedButRecoverable") => self
@@ -328,7 +328,8 @@ mod tests {
             (403, "Forbidden", "ForbiddenByFirewall", ErrorKind::PermissionDenied),
             (403, "Forbidden", "SecretDisabled", ErrorKind::Disabled),
             (404, "SecretNotFound", "", ErrorKind::NotFound),
-            (404, "VaultNotFound", "", ErrorKind::Configuration),
+            (400, "VaultNotFound", "", ErrorKind::Configuration),
+            (404, "", "", ErrorKind::Configuration),
             (409, "Conflict", "ObjectIsDeletedButRecoverable", ErrorKind::Deleted),
             (409, "Conflict", "ObjectIsBeingDeleted", ErrorKind::Busy),
             (409, "Conflict", "ObjectIsBeingRecovered", ErrorKind::Busy),

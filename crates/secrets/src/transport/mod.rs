@@ -1,6 +1,6 @@
-//! HTTPS clients that trust what the user says and go where they are told.
+//! HTTP clients that trust what the user says and go where they are told.
 //!
-//! [`client`] builds every HTTPS client of Strongroom: rustls with AWS-LC, the certificate authorities of [`Trust`],
+//! [`client`] builds every HTTP client of Strongroom: rustls with AWS-LC, the certificate authorities of [`Trust`],
 //! `*.localhost` on this machine, no redirects, HTTP/1.1 connections that are kept for reuse.
 
 mod loopback;
@@ -20,17 +20,20 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// meet a request that has just been sent.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An HTTPS client for requests to `host`, which never take longer than `timeout` each.
+/// A client for requests to `host`, which never take longer than `timeout` each. `tls` comes from
+/// [`Trust::client_config`]; reading the authorities takes milliseconds, so clients for several hosts share it.
 ///
-/// Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, but never to reach this machine itself.
+/// Plain HTTP goes to this machine only. Proxies from the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, but never to
+/// reach this machine itself.
 ///
 /// # Errors
-/// [`Configuration`](ErrorKind::Configuration) if a file of certificates cannot be used.
-pub fn client(trust: &Trust, host: &str, timeout: Duration) -> Result<reqwest::Client> {
+/// [`Configuration`](ErrorKind::Configuration) if the client cannot be set up.
+pub fn client(tls: rustls::ClientConfig, host: &str, timeout: Duration) -> Result<reqwest::Client> {
+    let local = is_local(host);
     let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(trust.client_config()?)
+        .tls_backend_preconfigured(tls)
         .dns_resolver(Resolver)
-        .https_only(true)
+        .https_only(!local)
         .http1_only()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -38,7 +41,7 @@ pub fn client(trust: &Trust, host: &str, timeout: Duration) -> Result<reqwest::C
         .connect_timeout(CONNECT_TIMEOUT.min(timeout))
         .timeout(timeout)
         .pool_idle_timeout(IDLE_TIMEOUT);
-    let builder = if is_local(host) { builder.no_proxy() } else { builder };
+    let builder = if local { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| {
         Error::new(ErrorKind::Configuration, "cannot set up an HTTPS client").with_source(error)
     })
