@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ops_script;
+mod provider_conformance;
 mod python_clients;
 mod recorded_rows;
+mod resolve;
