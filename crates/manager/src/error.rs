@@ -57,7 +57,7 @@ pub enum WriteError {
         name: SecretName,
     },
     /// The vault refused or did not answer.
-    #[error("the secret was not stored: {0}")]
+    #[error("{0}")]
     Vault(#[from] strongroom_secrets::Error),
     /// What the vault read back is not what was written.
     #[error("the vault answered with another version of {name} than was written: somebody else writes to it")]
