@@ -18,7 +18,9 @@ pub enum WriteError {
     #[error("the entity does not exist any more")]
     NotFound,
     /// The secret's name belongs to another field.
-    #[error("the secret {name} is kept for {owner}, so it cannot be used for another field: rename one of the two entities")]
+    #[error(
+        "the secret {name} is kept for {owner}, so it cannot be used for another field: rename one of the two entities"
+    )]
     Taken {
         /// The name.
         name: SecretName,
@@ -49,7 +51,9 @@ pub enum WriteError {
         reason: String,
     },
     /// A reference to a secret that is kept for another field.
-    #[error("the field {field} may not refer to the secret {name}, which is kept for another field: type the password itself")]
+    #[error(
+        "the field {field} may not refer to the secret {name}, which is kept for another field: type the password itself"
+    )]
     ForbiddenReference {
         /// The field.
         field: FieldPath,
@@ -69,7 +73,9 @@ pub enum WriteError {
     #[error(transparent)]
     Store(StoreError),
     /// A stored value cannot be decrypted.
-    #[error("the stored value of {field} cannot be decrypted: was the Fernet key changed? (fernetConfiguration.fernetKey takes several, separated by commas)")]
+    #[error(
+        "the stored value of {field} cannot be decrypted: was the Fernet key changed? (fernetConfiguration.fernetKey takes several, separated by commas)"
+    )]
     Fernet {
         /// The field.
         field: FieldPath,
@@ -80,7 +86,11 @@ impl WriteError {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Changed | Self::AlreadyExists | Self::Taken { .. } | Self::Foreign { .. } | Self::Busy { .. } => 409,
+            Self::Changed
+            | Self::AlreadyExists
+            | Self::Taken { .. }
+            | Self::Foreign { .. }
+            | Self::Busy { .. } => 409,
             Self::NotFound => 404,
             Self::InvalidField { .. } | Self::ForbiddenReference { .. } => 400,
             Self::Vault(error) if error.kind() == ErrorKind::InvalidInput => 400,

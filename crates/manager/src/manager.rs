@@ -132,7 +132,8 @@ impl Manager {
                 }
                 Keeping::InDatabase(None) => Err(WriteError::InvalidField {
                     field: field.clone(),
-                    reason: "is a reference, but no vault is configured (secretsManagerConfiguration)".to_owned(),
+                    reason: "is a reference, but no vault is configured (secretsManagerConfiguration)"
+                        .to_owned(),
                 }),
             },
             _ => Ok(text),

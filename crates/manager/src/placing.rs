@@ -11,7 +11,8 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use strongroom_metastore::{Before, Claim, Intent, IntentKind, NewIntent, Opened};
 use strongroom_secrets::{
-    Error, ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretValue, SecretVersion, Tags,
+    Error, ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretValue,
+    SecretVersion, Tags,
 };
 use tokio::time::Instant;
 
@@ -190,15 +191,23 @@ impl Manager {
                 let refusal = match look {
                     Ok(Look::Free { before, deleted_before, action }) => {
                         let progress = Progress::Nothing;
-                        results[index] =
-                            Some(Ok(Prepared { wanted, name, claim, before, deleted_before, action, progress }));
+                        results[index] = Some(Ok(Prepared {
+                            wanted,
+                            name,
+                            claim,
+                            before,
+                            deleted_before,
+                            action,
+                            progress,
+                        }));
                         continue;
                     }
                     Ok(Look::NotOurs(refusal)) => refusal,
                     Err(error) => error,
                 };
                 released.push(claim);
-                if matches!(refusal, WriteError::Taken { .. }) && self.naming.scheme() == NamingScheme::Guide {
+                if matches!(refusal, WriteError::Taken { .. }) && self.naming.scheme() == NamingScheme::Guide
+                {
                     pending.push((index, wanted, attempt + 1));
                 } else {
                     results[index] = Some(Err(refusal));
@@ -214,7 +223,11 @@ impl Manager {
             .items
             .iter()
             .flatten()
-            .map(|item| Before { claim: item.claim, version: item.before.clone(), deleted: item.deleted_before })
+            .map(|item| Before {
+                claim: item.claim,
+                version: item.before.clone(),
+                deleted: item.deleted_before,
+            })
             .collect();
         if !found.is_empty() && !self.store.record_before(&self.holder, &found).await? {
             // Whoever claimed them saw that nothing was written.
@@ -245,7 +258,11 @@ impl Manager {
 
     /// Puts back what was done for `prepared`: its intent is released if nothing was written, settled if something was,
     /// and left to its lease if that is unknown.
-    pub(crate) async fn undo(&self, vault: &Arc<dyn Provider>, prepared: &[&Prepared]) -> Result<(), WriteError> {
+    pub(crate) async fn undo(
+        &self,
+        vault: &Arc<dyn Provider>,
+        prepared: &[&Prepared],
+    ) -> Result<(), WriteError> {
         let mut untouched = Vec::new();
         for item in prepared {
             match item.progress {
@@ -309,7 +326,10 @@ impl Manager {
                 Ok(None) => continue,
                 Err(error) => {
                     let field = wanted.owner.field.clone();
-                    return Ok(Err(WriteError::InvalidField { field, reason: format!("cannot be named: {error}") }));
+                    return Ok(Err(WriteError::InvalidField {
+                        field,
+                        reason: format!("cannot be named: {error}"),
+                    }));
                 }
             };
             let used_by = if taken_here.contains(&name) {
@@ -420,7 +440,9 @@ impl Manager {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return self.look_at_deleted(vault, wanted, name, custom).await;
             }
-            Err(error) if error.kind() == ErrorKind::Disabled => (latest_properties(vault, name).await?, None),
+            Err(error) if error.kind() == ErrorKind::Disabled => {
+                (latest_properties(vault, name).await?, None)
+            }
             Err(error) => return Err(error.into()),
         };
         let equal = value.as_ref() == Some(&wanted.value);
@@ -467,7 +489,12 @@ impl Manager {
     }
 
     /// Whom a secret with these tags belongs to, seen from `field`.
-    async fn holder_of(&self, tags: &Tags, name: &SecretName, field: &FieldOwner) -> Result<HeldBy, WriteError> {
+    async fn holder_of(
+        &self,
+        tags: &Tags,
+        name: &SecretName,
+        field: &FieldOwner,
+    ) -> Result<HeldBy, WriteError> {
         match TaggedOwner::read(tags, self.installation) {
             TaggedOwner::Nobody => Ok(HeldBy::Nobody),
             TaggedOwner::Other => Ok(HeldBy::Other("another installation of Strongroom".to_owned())),

@@ -97,13 +97,20 @@ impl Manager {
         Ok(())
     }
 
-    async fn put_right(&self, vault: &Arc<dyn Provider>, intent: &Intent, lease: &Lease) -> Result<(), WriteError> {
+    async fn put_right(
+        &self,
+        vault: &Arc<dyn Provider>,
+        intent: &Intent,
+        lease: &Lease,
+    ) -> Result<(), WriteError> {
         self.may_call(lease, &intent.name).await?;
         let latest = match vault.get(&intent.name, None).await {
             Ok(secret) => secret.properties,
             // Never written, or deleted already.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Disabled => latest_properties(vault, &intent.name).await?,
+            Err(error) if error.kind() == ErrorKind::Disabled => {
+                latest_properties(vault, &intent.name).await?
+            }
             Err(error) => return Err(error.into()),
         };
         let ours = match TaggedOwner::read(&latest.tags, self.installation) {
@@ -112,7 +119,9 @@ impl Manager {
         };
         let referred_to = self.store.begin().await?.is_referred_to(&intent.name).await?;
         match intent.kind {
-            IntentKind::Delete if ours && !referred_to => self.delete_secret(vault, &intent.name, lease).await,
+            IntentKind::Delete if ours && !referred_to => {
+                self.delete_secret(vault, &intent.name, lease).await
+            }
             IntentKind::Delete => Ok(()),
             // It stood deleted before, was recovered for this write, and nobody has come to use it.
             IntentKind::Write if intent.deleted_before && ours && !referred_to => {
@@ -127,7 +136,12 @@ impl Manager {
         }
     }
 
-    async fn delete_secret(&self, vault: &Arc<dyn Provider>, name: &SecretName, lease: &Lease) -> Result<(), WriteError> {
+    async fn delete_secret(
+        &self,
+        vault: &Arc<dyn Provider>,
+        name: &SecretName,
+        lease: &Lease,
+    ) -> Result<(), WriteError> {
         self.may_call(lease, name).await?;
         match vault.delete(name).await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),

@@ -52,7 +52,8 @@ impl Manager {
         field: &FieldPath,
         sorted: &mut Sorted,
     ) -> Result<(), WriteError> {
-        let invalid = |reason: &str| WriteError::InvalidField { field: field.clone(), reason: reason.to_owned() };
+        let invalid =
+            |reason: &str| WriteError::InvalidField { field: field.clone(), reason: reason.to_owned() };
         let Some(Value::String(text)) = field.get(&sorted.document) else {
             return Err(invalid("holds a password, so it has to be a text"));
         };
@@ -67,14 +68,18 @@ impl Manager {
             }
             FieldText::Mask => stored
                 .ok_or_else(|| {
-                    invalid(&format!("holds the mask {MASK}, but there is no stored value to keep: type the password"))
+                    invalid(&format!(
+                        "holds the mask {MASK}, but there is no stored value to keep: type the password"
+                    ))
                 })?
                 .to_owned(),
             FieldText::MalformedReference(wrong) => {
                 return Err(invalid(&format!("begins with secret:, which marks a reference, but {wrong}")));
             }
             FieldText::Fernet(_) => {
-                return Err(invalid("begins with fernet:, which marks what is encrypted already: type the password itself"));
+                return Err(invalid(
+                    "begins with fernet:, which marks what is encrypted already: type the password itself",
+                ));
             }
             FieldText::Reference(reference) => {
                 let unchanged = match stored {
@@ -105,7 +110,9 @@ impl Manager {
                     return Ok(());
                 }
                 Keeping::InDatabase(_) => match stored {
-                    Some(stored) if self.readable(field, stored).is_ok_and(|stored| stored == text) => stored.to_owned(),
+                    Some(stored) if self.readable(field, stored).is_ok_and(|stored| stored == text) => {
+                        stored.to_owned()
+                    }
                     _ => {
                         sorted.changed.push(field.clone());
                         self.encrypted(&text)
@@ -130,9 +137,10 @@ impl Manager {
         let ours = match self.store.owner(name).await? {
             Some(kept_for) => kept_for.entity == owner.entity && kept_for.field == owner.field.to_string(),
             // OpenMetadata's own server wrote it for this field.
-            None => {
-                self.naming.openmetadata_name(owner.kind, fqn, &owner.field).is_ok_and(|computed| computed == *name)
-            }
+            None => self
+                .naming
+                .openmetadata_name(owner.kind, fqn, &owner.field)
+                .is_ok_and(|computed| computed == *name),
         };
         Ok(ours.then(|| name.clone()))
     }

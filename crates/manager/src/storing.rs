@@ -68,7 +68,11 @@ impl Manager {
         let mut transaction = self.store.begin().await?;
         let row = transaction.lock(kind, id).await?;
         if row.as_ref().map(|row| &row.json) != storing.before {
-            return Err(if storing.before.is_some() { WriteError::Changed } else { WriteError::AlreadyExists });
+            return Err(if storing.before.is_some() {
+                WriteError::Changed
+            } else {
+                WriteError::AlreadyExists
+            });
         }
         match row {
             Some(_) => transaction.update(kind, id, document).await?,
@@ -212,4 +216,3 @@ fn journal_entry(placed: &Placed) -> JournalEntry {
         version: placed.version.clone(),
     }
 }
-

@@ -28,7 +28,12 @@ impl Transaction {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn keep_version(&mut self, kind: EntityKind, id: Uuid, document: &Value) -> Result<(), StoreError> {
+    pub async fn keep_version(
+        &mut self,
+        kind: EntityKind,
+        id: Uuid,
+        document: &Value,
+    ) -> Result<(), StoreError> {
         let version = document.get("version").and_then(Value::as_f64).unwrap_or(0.1);
         sqlx::query(
             "INSERT INTO entity_extension (id, extension, jsonSchema, json) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -17,7 +17,8 @@ use crate::{Metastore, StoreError, Transaction};
 /// The database's own clock, in milliseconds since the Unix epoch.
 const NOW: &str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
 
-const COLUMNS: &str = "id, kind, name, entity_type, entity_id, field, holder, claim, version_before, deleted_before";
+const COLUMNS: &str =
+    "id, kind, name, entity_type, entity_id, field, holder, claim, version_before, deleted_before";
 
 /// The id of an intent; the version that was written under it carries it as a tag.
 pub type IntentId = Uuid;

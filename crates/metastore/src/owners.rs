@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::{Metastore, StoreError, Transaction};
 
-const OWNED_BY: &str =
-    "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE entity_id = ? ORDER BY field";
+const OWNED_BY: &str = "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE entity_id = ? ORDER BY field";
 
 /// The field that a secret of ours is kept for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,10 +14,11 @@ impl Metastore {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<Row>, StoreError> {
-        let id: Option<String> = sqlx::query_scalar("SELECT id FROM user_entity WHERE lower(email) = lower(?)")
-            .bind(email)
-            .fetch_optional(&self.readers)
-            .await?;
+        let id: Option<String> =
+            sqlx::query_scalar("SELECT id FROM user_entity WHERE lower(email) = lower(?)")
+                .bind(email)
+                .fetch_optional(&self.readers)
+                .await?;
         match id.and_then(|id| Uuid::parse_str(&id).ok()) {
             Some(id) => self.get(EntityKind::User, id).await,
             None => Ok(None),

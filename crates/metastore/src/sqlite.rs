@@ -73,7 +73,8 @@ impl Metastore {
             Access::ReadOnly => connect.pragma("query_only", "ON"),
             Access::ReadWrite | Access::Create => connect.journal_mode(SqliteJournalMode::Wal),
         };
-        let open_error = |error: sqlx::Error| StoreError::Open { path: path.clone(), reason: error.to_string() };
+        let open_error =
+            |error: sqlx::Error| StoreError::Open { path: path.clone(), reason: error.to_string() };
         let pool = |connections| {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
         };
@@ -133,10 +134,11 @@ impl Metastore {
     }
 
     pub(crate) async fn has_table(&self, name: &str) -> Result<bool, sqlx::Error> {
-        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?")
-            .bind(name)
-            .fetch_one(&self.readers)
-            .await?;
+        let found: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?")
+                .bind(name)
+                .fetch_one(&self.readers)
+                .await?;
         Ok(found > 0)
     }
 

@@ -8,7 +8,6 @@ use strongroom_entities::{EntityKind, FieldPath};
 use strongroom_metastore::Row;
 use strongroom_secrets::{ErrorKind, Provider, SecretName};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::inventory::{Content, Entry, PAGE};
 use super::plan::Plan;
@@ -37,6 +36,8 @@ struct Run<'a> {
 struct InHand {
     entry: Entry,
     wanted: std::ops::Range<usize>,
+    /// The fields that want them, for messages.
+    fields: Vec<String>,
 }
 
 /// What became of an entity.
@@ -173,13 +174,14 @@ impl Run<'_> {
         let mut wanted = Vec::new();
         let mut in_hand = Vec::with_capacity(entries.len());
         for entry in entries {
-            let start = wanted.len();
+            let (start, mut fields) = (wanted.len(), Vec::new());
             for (field, content) in &entry.fields {
                 if let Some(value) = self.wanted(&entry, field, content).await? {
                     wanted.push(value);
+                    fields.push(field.to_string());
                 }
             }
-            in_hand.push(InHand { wanted: start..wanted.len(), entry });
+            in_hand.push(InHand { wanted: start..wanted.len(), entry, fields });
         }
         let mut batch = if wanted.is_empty() {
             Batch::empty(self.manager)
@@ -191,13 +193,13 @@ impl Run<'_> {
         let mut placed: Vec<Option<Result<Placed, WriteError>>> =
             self.manager.carry_out(self.vault, &mut batch, true).await.into_iter().map(Some).collect();
         let mut outcomes = Vec::with_capacity(in_hand.len());
-        for (index, InHand { entry, wanted }) in in_hand.into_iter().enumerate() {
+        for (index, InHand { entry, wanted, fields }) in in_hand.into_iter().enumerate() {
             let outcome = match refusals.remove(&index) {
                 Some((field, error)) => Outcome::Failed { field, error },
                 None => {
                     let placed = placed[wanted.clone()].iter_mut().filter_map(Option::take).collect();
                     let prepared: Vec<&Prepared> = batch.items[wanted].iter().flatten().collect();
-                    self.finish(&entry, placed, &prepared).await?
+                    self.finish(&entry, &fields, placed, &prepared).await?
                 }
             };
             outcomes.push((entry, outcome));
@@ -219,9 +221,13 @@ impl Run<'_> {
             Content::Value(value) => Ok(Some(Wanted { owner, fqn, value: value.clone(), current: None })),
             Content::Reference { name, .. } if self.may_be_ours(entry, field, name).await? => {
                 match self.vault.get(name, None).await {
-                    Ok(secret) => Ok(Some(Wanted { owner, fqn, value: secret.value, current: Some(name.clone()) })),
+                    Ok(secret) => {
+                        Ok(Some(Wanted { owner, fqn, value: secret.value, current: Some(name.clone()) }))
+                    }
                     // A reference that points nowhere stays the user's own.
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => Ok(None),
+                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => {
+                        Ok(None)
+                    }
                     Err(error) => Err(WriteError::from(error).into()),
                 }
             }
@@ -254,8 +260,10 @@ impl Run<'_> {
     ) -> Result<HashMap<usize, (String, WriteError)>, MigrateError> {
         let mut refusals = HashMap::new();
         let mut withdrawn = HashSet::new();
-        for (index, InHand { entry, wanted }) in in_hand.iter().enumerate() {
-            let Some(refused) = wanted.clone().find(|position| batch.items[*position].is_err()) else { continue };
+        for (index, InHand { wanted, fields, .. }) in in_hand.iter().enumerate() {
+            let Some(refused) = wanted.clone().find(|position| batch.items[*position].is_err()) else {
+                continue;
+            };
             let mut refusal = WriteError::Changed;
             for position in wanted.clone() {
                 let item = std::mem::replace(&mut batch.items[position], Err(WriteError::Changed));
@@ -267,8 +275,7 @@ impl Run<'_> {
                     }
                 }
             }
-            let field = self.field_at(entry, refused - wanted.start);
-            refusals.insert(index, (field, refusal));
+            refusals.insert(index, (fields[refused - wanted.start].clone(), refusal));
         }
         let withdrawn: Vec<_> = withdrawn.into_iter().collect();
         self.manager.release(&withdrawn).await?;
@@ -276,33 +283,28 @@ impl Run<'_> {
         Ok(refusals)
     }
 
-    /// The field that brought the n-th wanted value, for a message.
-    fn field_at(&self, entry: &Entry, nth: usize) -> String {
-        let moved = entry.fields.iter().filter(|(_, content)| matches!(content, Content::Value(_)));
-        moved.map(|(field, _)| field.to_string()).nth(nth).unwrap_or_default()
-    }
-
     /// Stores an entity whose values are in the vault.
     async fn finish(
         &mut self,
         entry: &Entry,
+        fields: &[String],
         results: Vec<Result<Placed, WriteError>>,
         prepared: &[&Prepared],
     ) -> Result<Outcome, MigrateError> {
         let mut placed = Vec::with_capacity(results.len());
-        for (nth, result) in results.into_iter().enumerate() {
+        for (field, result) in fields.iter().zip(results) {
             match result {
                 Ok(item) => placed.push(item),
                 Err(error) => {
                     self.manager.undo_quietly(self.vault, prepared).await;
-                    return Ok(Outcome::Failed { field: self.field_at(entry, nth), error });
+                    return Ok(Outcome::Failed { field: field.clone(), error });
                 }
             }
         }
         let document = self.document(entry, &placed);
         let changes_row = document != entry.row.json;
         if !changes_row && placed.is_empty() && self.references_are_known(entry, &document).await? {
-            self.report.secrets.kept += references(entry);
+            self.report.secrets.kept += secrets(entry);
             return Ok(Outcome::Unchanged);
         }
         let storing = Storing {
@@ -321,8 +323,7 @@ impl Run<'_> {
                 let written = placed.iter().filter(|item| item.written).count() as u64;
                 self.report.secrets.written += written;
                 self.report.secrets.verified += placed.len() as u64;
-                let brought = entry.fields.iter().filter(|(_, content)| matches!(content, Content::Value(_)));
-                self.report.secrets.kept += references(entry) + brought.count() as u64 - written.min(placed.len() as u64);
+                self.report.secrets.kept += secrets(entry).saturating_sub(written);
                 Ok(if changes_row { Outcome::Changed } else { Outcome::Unchanged })
             }
             Err(WriteError::Changed) => Ok(Outcome::Again),
@@ -371,13 +372,16 @@ impl Run<'_> {
     }
 
     fn stopped(&mut self, reason: &str) {
-        let error = format!("the migration ended early, since {reason}: run it again to go on where it stopped");
+        let error =
+            format!("the migration ended early, since {reason}: run it again to go on where it stopped");
         self.report.failures.push(Failure { entity: String::new(), field: String::new(), error });
     }
 }
 
-fn references(entry: &Entry) -> u64 {
-    entry.fields.iter().filter(|(_, content)| matches!(content, Content::Reference { .. })).count() as u64
+/// How many of an entity's fields have, or will have, a secret in the vault.
+fn secrets(entry: &Entry) -> u64 {
+    let has_one = |content: &Content| matches!(content, Content::Value(_) | Content::Reference { .. });
+    entry.fields.iter().filter(|(_, content)| has_one(content)).count() as u64
 }
 
 /// Whether an entity failed because the vault serves nobody at all just now.

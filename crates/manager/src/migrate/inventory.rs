@@ -98,9 +98,10 @@ impl Manager {
                 text.len(),
                 SecretValue::MAX_BYTES
             )),
-            FieldText::MalformedReference(_) | FieldText::Mask | FieldText::Fernet(_) | FieldText::Plain(_) => {
-                Content::Value(text)
-            }
+            FieldText::MalformedReference(_)
+            | FieldText::Mask
+            | FieldText::Fernet(_)
+            | FieldText::Plain(_) => Content::Value(text),
         }
     }
 }

@@ -90,8 +90,7 @@ impl Manager {
             return Err(MigrateError::NotManaged(self.provider_name().to_owned()));
         };
         let report = Report { run: self.random.uuid(), ..Report::default() };
-        let plan =
-            Plan { report, fields: Vec::new(), deleted: Arc::default(), in_conflict: HashSet::new() };
+        let plan = Plan { report, fields: Vec::new(), deleted: Arc::default(), in_conflict: HashSet::new() };
         let mut planner =
             Planner { manager: self, options, plan, wanted: HashMap::new(), referred: HashMap::new() };
         let mut total = 0;
@@ -224,7 +223,8 @@ impl Planner<'_> {
         }
         clashes.sort();
         for (name, owners, fields) in clashes {
-            let reason = "these fields would share one secret: rename an entity, or use strongroom.naming: guide";
+            let reason =
+                "these fields would share one secret: rename an entity, or use strongroom.naming: guide";
             self.conflict(&fields, Conflict { name, owners, reason: reason.to_owned() });
         }
     }
@@ -282,7 +282,9 @@ impl Planner<'_> {
         let guide = self.manager.naming.scheme() == NamingScheme::Guide;
         let reason = match TaggedOwner::read(tags, self.manager.installation) {
             TaggedOwner::Nobody if self.options.adopt => return Ok(()),
-            TaggedOwner::Nobody if !is_deleted && self.holds_planned_value(vault, name, first).await? => return Ok(()),
+            TaggedOwner::Nobody if !is_deleted && self.holds_planned_value(vault, name, first).await? => {
+                return Ok(());
+            }
             TaggedOwner::Nobody if is_deleted => {
                 "the vault holds a soft-deleted secret of this name that Strongroom did not write: purge it, or take it \
                  over with --adopt"
@@ -314,13 +316,16 @@ impl Planner<'_> {
         let planned = &self.plan.fields[index];
         let value = match vault.get(name, None).await {
             Ok(secret) => secret.value,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => return Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => {
+                return Ok(false);
+            }
             Err(error) => return Err(crate::WriteError::from(error).into()),
         };
         let Some(row) = self.manager.store.get(planned.kind, planned.id).await? else { return Ok(false) };
         let entry = self.manager.take_stock(row, self.options);
         Ok(entry.fields.iter().any(|(field, content)| {
-            field.to_string() == planned.field && matches!(content, Content::Value(wanted) if *wanted == value)
+            field.to_string() == planned.field
+                && matches!(content, Content::Value(wanted) if *wanted == value)
         }))
     }
 }

@@ -1,5 +1,7 @@
 //! The secrets manager against a real database and a vault in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod harness;
 mod migrating;
 mod settling;

@@ -74,7 +74,9 @@ async fn a_secret_that_could_not_be_deleted_at_once_is_deleted_later() {
     let world = World::new().await;
     let sales = service(1, "sales", "one");
     world.create(&sales).await.unwrap();
-    world.vault.inject(|call| (call.operation == Operation::Delete).then_some(Fault::Before(ErrorKind::Unavailable)));
+    world.vault.inject(|call| {
+        (call.operation == Operation::Delete).then_some(Fault::Before(ErrorKind::Unavailable))
+    });
     let row = world.row(id_of(&sales)).await.unwrap();
     world.manager.delete(crate::harness::KIND, &row).await.unwrap();
     assert_eq!(world.vault.names().len(), 1);

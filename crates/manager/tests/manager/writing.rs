@@ -19,7 +19,10 @@ async fn a_password_goes_to_the_vault_and_a_reference_to_the_row() {
     let world = World::new().await;
     let sales = service(1, "sales", "pa$$word");
     world.create(&sales).await.unwrap();
-    assert_eq!(world.password_in_row(id_of(&sales)).await, "secret:openmetadata-database-sales-authtype-password");
+    assert_eq!(
+        world.password_in_row(id_of(&sales)).await,
+        "secret:openmetadata-database-sales-authtype-password"
+    );
     assert_eq!(world.resolved(id_of(&sales)).await, "pa$$word");
     let secret = world.vault.get(&name("openmetadata-database-sales-authtype-password"), None).await.unwrap();
     assert_eq!(secret.properties.tags.get("team").unwrap(), "data");
@@ -240,7 +243,8 @@ async fn of_two_writers_that_read_the_same_row_one_has_to_read_again() {
     world.store_change(Some(&before), stale.clone()).await.unwrap();
     assert_eq!(world.resolved(id_of(&sales)).await, "three");
     // Now the row differs.
-    let error = world.store_change(Some(&before), with_password(sales.clone(), &json!("four"))).await.unwrap_err();
+    let error =
+        world.store_change(Some(&before), with_password(sales.clone(), &json!("four"))).await.unwrap_err();
     assert!(matches!(error, WriteError::Changed), "{error}");
     assert_eq!(world.resolved(id_of(&sales)).await, "three");
     assert_eq!(world.open_intents().await, 0);
