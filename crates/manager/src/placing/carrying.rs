@@ -1,0 +1,110 @@
+//! The calls that change the vault.
+
+use std::sync::Arc;
+
+use strongroom_secrets::{
+    Error, ErrorKind, NewSecret, Provider, SecretName, SecretProperties, SecretVersion,
+};
+
+use super::{Action, Placed, Prepared, Progress};
+use crate::Manager;
+use crate::crash::{Step, reach};
+use crate::error::WriteError;
+use crate::lease::Lease;
+
+impl Manager {
+    /// Does at the vault what was prepared for one value.
+    pub(super) async fn place(
+        &self,
+        vault: &Arc<dyn Provider>,
+        prepared: &mut Prepared,
+        lease: &Lease,
+        verify: bool,
+    ) -> Result<Placed, WriteError> {
+        let name = prepared.name.clone();
+        let owner = prepared.wanted.owner.clone();
+        let (version, written) = match prepared.action.clone() {
+            Action::Keep(version) => (version, false),
+            Action::Adopt(version, mut tags) => {
+                self.may_call(lease, &name).await?;
+                // Without the intent's tag: there is nothing that settling should take back.
+                tags.extend(owner.adoption_tags(self.installation));
+                vault.set_tags(&name, &version, tags).await?;
+                reach(Step::SecretAdopted);
+                (version, false)
+            }
+            action => {
+                if action == Action::RecoverAndWrite {
+                    self.may_call(lease, &name).await?;
+                    vault.recover(&name).await?;
+                    prepared.progress = Progress::Written;
+                    reach(Step::SecretRecovered);
+                }
+                (self.write_version(vault, prepared, lease).await?, true)
+            }
+        };
+        if verify {
+            self.may_call(lease, &name).await?;
+            let latest = vault.get(&name, None).await?;
+            if latest.properties.version.as_ref() != Some(&version) || latest.value != prepared.wanted.value {
+                return Err(WriteError::Unverified { name });
+            }
+            reach(Step::VersionVerified);
+        }
+        Ok(Placed { owner, name, version, written })
+    }
+
+    async fn write_version(
+        &self,
+        vault: &Arc<dyn Provider>,
+        prepared: &mut Prepared,
+        lease: &Lease,
+    ) -> Result<SecretVersion, WriteError> {
+        self.may_call(lease, &prepared.name).await?;
+        let new = NewSecret {
+            value: prepared.wanted.value.clone(),
+            tags: prepared.wanted.owner.tags(self.installation, prepared.claim.id, &self.tags),
+            ..NewSecret::default()
+        };
+        let progress = prepared.progress;
+        prepared.progress = Progress::Unknown;
+        match vault.set(&prepared.name, new).await {
+            Ok(SecretProperties { version: Some(version), .. }) => {
+                prepared.progress = Progress::Written;
+                reach(Step::VersionWritten);
+                Ok(version)
+            }
+            Ok(_) => Err(Error::new(
+                ErrorKind::Other,
+                format!("{vault} took the secret {} but named no version", prepared.name),
+            )
+            .into()),
+            Err(error) => {
+                if !may_have_taken_effect(&error) {
+                    prepared.progress = progress;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Refuses a call to the vault that could outlast the lease.
+    pub(crate) async fn may_call(&self, lease: &Lease, name: &SecretName) -> Result<(), WriteError> {
+        if lease.covers_a_call().await? { Ok(()) } else { Err(WriteError::Busy { name: name.clone() }) }
+    }
+}
+
+/// Whether a write that failed like this may have reached the vault all the same.
+fn may_have_taken_effect(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied
+            | ErrorKind::Unauthenticated
+            | ErrorKind::InvalidInput
+            | ErrorKind::NotFound
+            | ErrorKind::Deleted
+            | ErrorKind::Untrusted
+            | ErrorKind::Configuration
+            | ErrorKind::Unsupported
+    )
+}

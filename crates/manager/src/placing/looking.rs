@@ -1,0 +1,163 @@
+//! What the vault holds under a name already, and what that means for a field that wants the name.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use strongroom_entities::EntityKind;
+use strongroom_secrets::{
+    Error, ErrorKind, ListScope, Provider, SecretName, SecretProperties, SecretVersion, Tags,
+};
+use uuid::Uuid;
+
+use super::candidates::Candidate;
+use super::{Action, Custom, Wanted};
+use crate::Manager;
+use crate::error::WriteError;
+use crate::lease::Lease;
+use crate::ownership::{FieldOwner, TaggedOwner};
+
+/// What a look at the vault says about a name.
+pub(super) enum Look {
+    Free { before: Option<SecretVersion>, deleted_before: bool, action: Action },
+    NotOurs(WriteError),
+}
+
+/// Whom a secret in the vault belongs to, seen from a field that wants its name.
+enum HeldBy {
+    /// The field itself.
+    ThisField,
+    /// An entity of this installation that does not exist any more.
+    Gone,
+    /// Somebody else, who is described.
+    Other(String),
+    /// Nobody says that it is theirs.
+    Nobody,
+}
+
+impl Manager {
+    /// Looks at what the vault holds under a name and decides what to do about it.
+    pub(super) async fn look(
+        &self,
+        vault: &Arc<dyn Provider>,
+        candidate: &Candidate,
+        custom: &Custom,
+        lease: &Lease,
+    ) -> Result<Look, WriteError> {
+        let Candidate { wanted, name, .. } = candidate;
+        self.may_call(lease, name).await?;
+        let (latest, value) = match vault.get(name, None).await {
+            Ok(secret) => (secret.properties, Some(secret.value)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return self.look_at_deleted(vault, wanted, name, custom).await;
+            }
+            Err(error) if error.kind() == ErrorKind::Disabled => {
+                (latest_properties(vault, name).await?, None)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let equal = value.as_ref() == Some(&wanted.value);
+        let before = latest.version.clone();
+        let free = |action| Ok(Look::Free { before: before.clone(), deleted_before: false, action });
+        match self.holder_of(&latest.tags, name, &wanted.owner).await? {
+            HeldBy::ThisField => match &before {
+                Some(version) if equal => free(Action::Keep(version.clone())),
+                _ => free(Action::Write),
+            },
+            HeldBy::Gone => free(Action::Write),
+            HeldBy::Other(owner) => Ok(Look::NotOurs(WriteError::Taken { name: name.clone(), owner })),
+            HeldBy::Nobody => match &before {
+                Some(version) if equal => free(Action::Adopt(version.clone(), latest.tags.clone())),
+                _ if custom.adopt || self.is_named_by_reference(wanted, name) => free(Action::Write),
+                _ => Ok(Look::NotOurs(WriteError::Foreign { name: name.clone() })),
+            },
+        }
+    }
+
+    async fn look_at_deleted(
+        &self,
+        vault: &Arc<dyn Provider>,
+        wanted: &Wanted,
+        name: &SecretName,
+        custom: &Custom,
+    ) -> Result<Look, WriteError> {
+        let absent = Ok(Look::Free { before: None, deleted_before: false, action: Action::Write });
+        if custom.deleted.as_ref().is_some_and(|listed| !listed.contains(&name.key())) {
+            return absent;
+        }
+        let tags = match vault.get_deleted(name).await {
+            Ok(deleted) => deleted.properties.tags,
+            Err(error) if error.kind() == ErrorKind::NotFound => return absent,
+            Err(error) => return Err(error.into()),
+        };
+        let recover = Ok(Look::Free { before: None, deleted_before: true, action: Action::RecoverAndWrite });
+        match self.holder_of(&tags, name, &wanted.owner).await? {
+            HeldBy::ThisField | HeldBy::Gone => recover,
+            HeldBy::Nobody if custom.adopt || self.is_named_by_reference(wanted, name) => recover,
+            HeldBy::Nobody => Ok(Look::NotOurs(WriteError::Foreign { name: name.clone() })),
+            HeldBy::Other(owner) => Ok(Look::NotOurs(WriteError::Taken { name: name.clone(), owner })),
+        }
+    }
+
+    /// Whom a secret with these tags belongs to, seen from `field`.
+    async fn holder_of(
+        &self,
+        tags: &Tags,
+        name: &SecretName,
+        field: &FieldOwner,
+    ) -> Result<HeldBy, WriteError> {
+        match TaggedOwner::read(tags, self.installation) {
+            TaggedOwner::Nobody => Ok(HeldBy::Nobody),
+            TaggedOwner::Other => Ok(HeldBy::Other("another installation of Strongroom".to_owned())),
+            TaggedOwner::Ours { entity, field: tagged } => {
+                if entity == field.entity && field.is_field(&tagged) {
+                    return Ok(HeldBy::ThisField);
+                }
+                // A tag can outlive what it names: the row decides.
+                match self.store.owner(name).await? {
+                    Some(owner) if self.store.get(owner.kind, owner.entity).await?.is_some() => {
+                        Ok(HeldBy::Other(format!("{} of the {} {}", owner.field, owner.kind, owner.entity)))
+                    }
+                    _ if self.exists(entity).await? => {
+                        Ok(HeldBy::Other(format!("{tagged} of the entity {entity}")))
+                    }
+                    _ => Ok(HeldBy::Gone),
+                }
+            }
+        }
+    }
+
+    async fn exists(&self, entity: Uuid) -> Result<bool, WriteError> {
+        for kind in EntityKind::WITH_SECRETS {
+            if self.store.get(*kind, entity).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the row refers to `name`, and OpenMetadata's own server would give it that name: then it is what that server
+    /// wrote for this very field.
+    fn is_named_by_reference(&self, wanted: &Wanted, name: &SecretName) -> bool {
+        wanted.current.as_ref() == Some(name)
+            && self
+                .naming
+                .openmetadata_name(wanted.owner.kind, &wanted.fqn, &wanted.owner.field)
+                .is_ok_and(|computed| computed == *name)
+    }
+}
+
+/// The properties of the newest version, for a secret that cannot be read since it is disabled.
+pub(crate) async fn latest_properties(
+    vault: &Arc<dyn Provider>,
+    name: &SecretName,
+) -> Result<SecretProperties, WriteError> {
+    let mut newest: Option<SecretProperties> = None;
+    let mut versions = vault.list(ListScope::Versions(name));
+    while let Some(version) = versions.next().await {
+        let version = version?;
+        if newest.as_ref().is_none_or(|newest| newest.created < version.created) {
+            newest = Some(version);
+        }
+    }
+    newest.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{vault} has no version of {name}")).into())
+}
