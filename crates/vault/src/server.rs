@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -15,6 +15,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
+use uuid::Uuid;
 
 use crate::data_plane::{self, Subject};
 use crate::entra;
@@ -73,20 +74,47 @@ async fn frame(
 ) -> Response {
     let id = service.random().uuid();
     let method = request.method().clone();
+    // The pattern, not the path: what a client puts into a path may be a misplaced secret.
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let client_id = request.headers().get(CLIENT_REQUEST_ID).filter(|value| value.len() <= MAX_ECHO).cloned();
     let started = service.clock().now_millis();
     let mut response = next.run(request).await;
     let subject = response.extensions_mut().remove::<Subject>().unwrap_or_default();
-    let status = response.status();
-    let milliseconds = service.clock().now_millis() - started;
-    let (vault, principal) = (subject.vault.as_deref(), subject.principal.as_deref());
-    if status.is_server_error() {
-        tracing::error!(%id, %method, operation = ?subject.operation, vault, principal, status = status.as_u16(), milliseconds, "request failed");
-    } else {
-        tracing::debug!(%id, %method, operation = ?subject.operation, vault, principal, status = status.as_u16(), milliseconds, "request");
-    }
+    let line = Line {
+        id,
+        method: &method,
+        route: route.as_ref().map(MatchedPath::as_str),
+        subject: &subject,
+        status: response.status(),
+        milliseconds: service.clock().now_millis() - started,
+    };
+    line.log();
     add_headers(response.headers_mut(), &id.to_string(), client_id, peer);
     response
+}
+
+/// The one line that the log gets for a request: names and numbers, never a value, token or body.
+struct Line<'a> {
+    id: Uuid,
+    method: &'a Method,
+    route: Option<&'a str>,
+    subject: &'a Subject,
+    status: StatusCode,
+    milliseconds: i64,
+}
+
+impl Line<'_> {
+    fn log(&self) {
+        let Self { id, method, route, subject, status, milliseconds } = self;
+        let operation = subject.operation.map(tracing::field::debug);
+        let (vault, principal, status) =
+            (subject.vault.as_deref(), subject.principal.as_deref(), status.as_u16());
+        if status >= 500 {
+            tracing::error!(%id, %method, route, operation, vault, principal, status, milliseconds, "request failed");
+        } else {
+            tracing::debug!(%id, %method, route, operation, vault, principal, status, milliseconds, "request");
+        }
+    }
 }
 
 fn add_headers(headers: &mut HeaderMap, id: &str, client_id: Option<HeaderValue>, peer: SocketAddr) {

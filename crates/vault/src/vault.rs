@@ -364,17 +364,20 @@ async fn renew(pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathBuf) 
     ticks.tick().await; // The first one is due at once, and `open` has just looked.
     loop {
         ticks.tick().await;
-        let renewed = pki.ensure(now(service.clock())).and_then(|(identity, renewal)| {
-            if renewal != Renewal::Kept {
-                tls.reload_from_config(identity.server_config()?);
-            }
-            Ok(renewal)
-        });
-        match renewed {
+        match renew_if_due(&pki, &tls, service.clock()) {
             Ok(renewal) => log_renewal(renewal, &ca),
             Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
         }
     }
+}
+
+/// New connections get the new certificate; those that are open stay open.
+fn renew_if_due(pki: &Pki, tls: &RustlsConfig, clock: &dyn Clock) -> Result<Renewal> {
+    let (identity, renewal) = pki.ensure(now(clock))?;
+    if renewal != Renewal::Kept {
+        tls.reload_from_config(identity.server_config()?);
+    }
+    Ok(renewal)
 }
 
 /// Forgets secrets whose time is up.
@@ -387,5 +390,28 @@ async fn sweep(service: Arc<Service>) {
             Ok(count) => tracing::info!(count, "deleted secrets were purged, as scheduled"),
             Err(_) => tracing::error!("the scheduled purge failed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_secrets::clock::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn a_due_renewal_reaches_new_connections_and_an_undue_one_touches_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::at(parent.path());
+        folder.create().unwrap();
+        let clock = ManualClock::at_millis(1_800_000_000_000);
+        let pki = Pki::new(folder, Names { domain: "vault.localhost".into(), vaults: vec![] });
+        let tls = RustlsConfig::from_config(pki.ensure(now(&clock)).unwrap().0.server_config().unwrap());
+        let first = tls.get_inner();
+        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Kept);
+        assert!(Arc::ptr_eq(&first, &tls.get_inner()));
+        clock.advance_millis(300 * 24 * 60 * 60 * 1000);
+        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Leaf);
+        assert!(!Arc::ptr_eq(&first, &tls.get_inner()));
     }
 }

@@ -16,7 +16,6 @@ use crate::signals;
 /// start makes keys, a certificate authority and, without a file, a vault.yaml with a vault `dev` and the principals `server`
 /// (may do everything) and `ingestion` (may read). It is ready when GET /healthz on its port answers 200.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = false)]
 pub(crate) struct VaultArgs {
     /// The folder for the database, keys and certificates; one process at a time uses it
     #[arg(long, value_name = "DIR", default_value = "strongroom-data/vault", global = true)]
@@ -103,4 +102,40 @@ async fn print_environment(args: &VaultArgs, env: &EnvArgs) -> anyhow::Result<Ex
     stdout.write_all(environment.exports().expose().as_bytes())?;
     stdout.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        vault: VaultArgs,
+    }
+
+    #[test]
+    fn the_data_folder_may_stand_before_and_behind_env() {
+        for line in [
+            "vault env --data-dir D --principal server --vault v1",
+            "vault --data-dir D env --principal server --vault v1",
+        ] {
+            let args = Line::try_parse_from(line.split(' ')).unwrap().vault;
+            assert_eq!(args.data_dir, PathBuf::from("D"));
+            let Some(VaultCommand::Env(env)) = args.command else { panic!("{line} prints variables") };
+            assert_eq!((env.principal.as_str(), env.vault.as_deref()), ("server", Some("v1")));
+        }
+    }
+
+    #[test]
+    fn env_needs_a_principal_and_serving_nothing() {
+        assert!(Line::try_parse_from(["vault", "env"]).is_err());
+        assert!(Line::try_parse_from(["vault"]).unwrap().vault.command.is_none());
+        assert!(
+            Line::try_parse_from(["vault", "--listen", "localhost"]).is_err(),
+            "an address is an IP address and a port"
+        );
+    }
 }

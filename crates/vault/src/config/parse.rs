@@ -121,6 +121,13 @@ principals:
     }
 
     #[test]
+    fn a_secret_of_digits_is_a_text() {
+        let text = "principals:\n  - {name: a, clientId: 1, clientSecret: 0123}\n";
+        let config = parse(text, Path::new("vault.yaml")).unwrap();
+        assert_eq!(config.principals[0].client_secret.as_ref().unwrap().expose(), "0123");
+    }
+
+    #[test]
     fn a_missing_key_is_named() {
         assert!(fails("principals:\n  - name: server\n").contains("\"clientId\" is missing"));
     }

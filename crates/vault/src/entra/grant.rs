@@ -59,7 +59,7 @@ fn answer(service: &Service, tenant: &str, headers: &HeaderMap, request: Request
         }))
         .into_response(),
         Err(fault) => {
-            tracing::info!(tenant, code = fault.code(), "no token was issued");
+            tracing::info!(code = fault.code(), "no token was issued");
             fault.answer(service, correlation(headers))
         }
     }
