@@ -47,6 +47,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// The longest that a client may take to send the head of a request.
     pub header_read_timeout: Duration,
+    /// The longest that a client may take to send a body; beyond it 408 is answered.
+    pub body_read_timeout: Duration,
     /// How many requests are worked on at a time. Further ones wait.
     pub concurrent_requests: usize,
     /// How many writes are worked on at a time. Further ones wait.
@@ -63,6 +65,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             request_timeout: Duration::from_secs(60),
             header_read_timeout: Duration::from_secs(10),
+            body_read_timeout: Duration::from_secs(15),
             concurrent_requests: 256,
             concurrent_writes: 64,
             concurrent_hashes: 2,

@@ -1,5 +1,7 @@
 //! Bodies of requests: bounded, and refused without repeating what they hold.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde_json::Value;
@@ -7,8 +9,6 @@ use serde_json::Value;
 use crate::app::App;
 use crate::documents::depth;
 use crate::errors::ApiError;
-
-use std::sync::Arc;
 
 /// How deep a body may be nested. What is stored must be read again, and parsers end at 128.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -31,10 +31,17 @@ impl FromRequest<Arc<App>> for JsonBody {
         if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
             return Err(too_large());
         }
+        let read = axum::body::to_bytes(request.into_body(), limit);
+        let bytes =
+            tokio::time::timeout(app.options.limits.body_read_timeout, read).await.map_err(|_| too_slow())?;
         // The error of a body that breaks off cannot be told from that of one that is too long, and nobody is left to read it.
-        let bytes = axum::body::to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
+        let bytes = bytes.map_err(|_| too_large())?;
         parse(&bytes).map(Self)
     }
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "The body of the request did not arrive in time")
 }
 
 /// A media type that says it is something else than JSON is refused; the JSON Patch type is JSON too.

@@ -17,6 +17,8 @@ use crate::documents::version;
 
 /// The bot that the ingestion signs in as.
 pub const INGESTION_BOT: &str = "ingestion-bot";
+/// The administrator where the configuration names none.
+const DEFAULT_ADMIN: &str = "admin";
 /// Who a document says that it was made by, when the server made it.
 const MADE_BY: &str = "admin";
 /// How long a password that is made here is, in bytes of randomness.
@@ -27,17 +29,17 @@ const PASSWORD_BYTES: usize = 18;
 pub struct AdminPrincipal {
     /// The user's name; it is stored in lower case.
     pub name: String,
-    /// The password of a new user; `None` makes one.
+    /// The password of a new user; `None` makes one for the first administrator.
     pub password: Option<SecretValue>,
 }
 
-/// An administrator that is being made.
+/// The first of the configured administrators.
 #[derive(Debug)]
 pub struct FirstAdmin {
     /// The address to sign in with.
     pub email: String,
-    /// The password, if it was made here. Nothing holds it afterwards.
-    pub password: Option<SecretValue>,
+    /// The password, if this start made one. Nothing holds it afterwards: show it, once.
+    pub made_password: Option<SecretValue>,
 }
 
 /// Why the first start failed.
@@ -70,10 +72,9 @@ pub enum BootstrapError {
     Store(#[from] StoreError),
 }
 
-/// Makes the administrators and the ingestion's bot, as far as they do not exist.
-///
-/// `announce` is told of each new administrator just **before** it is stored: a password that was made here must be seen even if
-/// the program dies right after.
+/// Makes the administrators and the ingestion's bot, as far as they do not exist. Without any administrator in the configuration
+/// there is one called `admin`. Only the first gets a password that is made here: that of another would be seen by nobody, so
+/// he is made once the configuration gives him one.
 ///
 /// # Errors
 /// If something cannot be stored; the next start goes on from there.
@@ -81,34 +82,49 @@ pub async fn bootstrap(
     app: &App,
     admins: &[AdminPrincipal],
     domain: &str,
-    mut announce: impl FnMut(&FirstAdmin),
-) -> Result<(), BootstrapError> {
-    for admin in admins {
-        make_admin(app, admin, domain, &mut announce).await?;
-    }
+) -> Result<FirstAdmin, BootstrapError> {
+    // The bot first: its token needs the vault, and a start that fails for want of it must not leave an administrator behind
+    // whose password nobody has seen.
     let user = make_bot_user(app, domain).await?;
-    make_bot(app, user).await
+    make_bot(app, user).await?;
+    let default = [AdminPrincipal { name: DEFAULT_ADMIN.to_owned(), password: None }];
+    let (first, others) = admins.split_first().unwrap_or((&default[0], &[]));
+    let name = first.name.to_lowercase();
+    let mut made_password = None;
+    if find(app, EntityKind::User, &name).await?.is_none() {
+        let password = first.password.clone().unwrap_or_else(|| {
+            let password = random_password(app);
+            made_password = Some(password.clone());
+            password
+        });
+        make_admin(app, &name, password, domain).await?;
+    }
+    for admin in others {
+        let name = admin.name.to_lowercase();
+        match (&admin.password, find(app, EntityKind::User, &name).await?) {
+            (Some(password), None) => make_admin(app, &name, password.clone(), domain).await?,
+            (None, None) => tracing::warn!(
+                name,
+                "an administrator without a password is not made: give one as name:password"
+            ),
+            (_, Some(_)) => {}
+        }
+    }
+    Ok(FirstAdmin { email: format!("{name}@{domain}"), made_password })
 }
 
 async fn make_admin(
     app: &App,
-    admin: &AdminPrincipal,
+    name: &str,
+    password: SecretValue,
     domain: &str,
-    announce: &mut impl FnMut(&FirstAdmin),
 ) -> Result<(), BootstrapError> {
-    let name = admin.name.to_lowercase();
-    if find(app, EntityKind::User, &name).await?.is_some() {
-        return Ok(());
-    }
-    let made = admin.password.is_none().then(|| random_password(app));
-    let password = admin.password.clone().or_else(|| made.clone()).unwrap_or_default();
     let random = app.random.clone();
     let hashed = tokio::task::spawn_blocking(move || passwords::hash(&password, &*random)).await;
-    let Ok(Ok(hash)) = hashed else { return Err(BootstrapError::Password { name }) };
-    let mut user = user(app, &name, domain);
+    let Ok(Ok(hash)) = hashed else { return Err(BootstrapError::Password { name: name.to_owned() }) };
+    let mut user = user(app, name, domain);
     user["isAdmin"] = true.into();
     user["authenticationMechanism"] = json!({"authType": "BASIC", "config": {"password": hash}});
-    announce(&FirstAdmin { email: format!("{name}@{domain}"), password: made });
     store(app, EntityKind::User, user, Vec::new()).await
 }
 

@@ -1,10 +1,10 @@
 //! The metadata server: OpenMetadata's REST API, as far as secrets need it.
 //!
-//! Start with [`router`]: its table lists every route, who may call it, and the handler in `controllers/<resource>/<verb>.rs`.
+//! Start with [`mod@router`]: its table lists every route, who may call it, and the handler in `controllers/<resource>/<verb>.rs`.
 //! Handlers stay small; what they are made of stands beside them: [`auth`] (who is calling, and the tokens that prove it),
-//! `documents` (what a create, a PUT or a PATCH makes of a stored document, and what an answer shows of it), `writes` (storing
-//! that, whoever else writes at the same time), `services` (what can be done with a service), [`paging`], [`errors`]. [`App`] is what all of them share, [`bootstrap`] makes
-//! the first admin and the ingestion's bot, and [`serving`] runs the whole on a socket.
+//! `documents` (what a create, a PUT or a PATCH makes of a stored document, and what an answer shows of it), `services` (what can
+//! be done with a service), `writes` (storing that, whoever else writes at the same time), [`paging`], [`errors`]. [`App`] is what
+//! all of them share, [`bootstrap()`] makes the first admin and the ingestion's bot, and [`serving`] runs the whole on a socket.
 //!
 //! Not here: where a password goes. Every document is written through `strongroom_manager`, and every answer is masked unless a
 //! bot asks. Configuration files and the command line belong to the program.

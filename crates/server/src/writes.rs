@@ -41,7 +41,8 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
         let _permit = permit;
         write.await
     };
-    tokio::spawn(write.in_current_span()).await.map_err(ApiError::unexpected)?
+    // The error of a task repeats the text of its panic, which may hold a value.
+    tokio::spawn(write.in_current_span()).await.map_err(|_| ApiError::unexpected("a write panicked"))?
 }
 
 /// Stores a new document.

@@ -18,7 +18,7 @@ pub(crate) async fn verify(app: &App, password: SecretValue, hash: Option<String
         let matches = bcrypt::non_truncating_verify(password.expose(), hash.as_deref().unwrap_or(DECOY));
         hash.is_some() && matches.unwrap_or(false)
     });
-    verified.await.map_err(ApiError::unexpected)
+    verified.await.map_err(|_| ApiError::unexpected("the verification of a password panicked"))
 }
 
 /// Hashes a password. Takes a quarter of a second: call it where that does not hold anybody up.

@@ -234,6 +234,7 @@ fn weight(value: &Value) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
     use strongroom_secrets::random::SequentialRandom;
 
@@ -383,6 +384,79 @@ mod tests {
             vec![json!({"op": "add", "path": "/connection/config/connectionOptions", "value": {"a": "b"}})];
         operations.extend(doubling.into_iter().take(MAX_OPERATIONS - 1));
         assert!(refusal(Value::Array(operations)).contains("too large"));
+    }
+
+    /// Pointers to everything of interest in [`stored`], and to what is not there.
+    fn pointer() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "",
+            "/description",
+            "/displayName",
+            "/name",
+            "/connection",
+            "/connection/config",
+            "/connection/config/authType",
+            "/connection/config/authType/password",
+            "/connection/config/sslConfig",
+            "/connection/config/sslConfig/sslKey",
+            "/connection/config/sslConfig/caCertificate",
+            "/connection/config/connectionOptions",
+            "/connection/config/username",
+            "/owners",
+            "/owners/-",
+            "/owners/0",
+        ])
+    }
+
+    fn operation() -> impl Strategy<Value = Value> {
+        let value = prop::sample::select(vec![
+            json!("plain"),
+            json!({}),
+            json!([]),
+            json!(null),
+            json!({"password": MASK}),
+        ]);
+        let op = prop::sample::select(vec!["add", "remove", "replace", "move", "copy", "test"]);
+        (op, pointer(), pointer(), value)
+            .prop_map(|(op, path, from, value)| json!({"op": op, "path": path, "from": from, "value": value}))
+    }
+
+    /// The pointers of all masks in a document.
+    fn masks(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    masks(member, &format!("{at}/{key}"), found);
+                }
+            }
+            Value::Array(elements) => {
+                elements
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, element)| masks(element, &format!("{at}/{index}"), found));
+            }
+            Value::String(text) if text == MASK => found.push(at.to_owned()),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_patch_does_no_secret_leaves_its_place(operations in prop::collection::vec(operation(), 0..8)) {
+            // Masks that the patch itself wrote may stand anywhere.
+            let wrote_masks = operations.iter().any(|operation| operation.to_string().contains(MASK));
+            match patched(Value::Array(operations)) {
+                Err(text) => prop_assert!(!text.contains("hunter2") && !text.contains("sealed"), "{text}"),
+                Ok(wanted) => {
+                    let text = wanted.to_string();
+                    prop_assert!(!text.contains("hunter2") && !text.contains("my-key") && !text.contains("sealed"), "{text}");
+                    let mut found = Vec::new();
+                    masks(&wanted, "", &mut found);
+                    let home = ["/connection/config/authType/password", "/connection/config/sslConfig/sslKey"];
+                    prop_assert!(wrote_masks || found.iter().all(|at| home.contains(&at.as_str())), "{found:?}");
+                }
+            }
+        }
     }
 
     #[test]
