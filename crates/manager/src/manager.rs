@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct Manager {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) installation: Uuid,
+    /// How many secrets this manager has begun to delete.
+    pub(crate) deletions: AtomicU64,
     provider_name: String,
 }
 
@@ -86,6 +89,7 @@ impl Manager {
             clock: parts.clock,
             random: parts.random,
             installation,
+            deletions: AtomicU64::new(0),
             provider_name: parts.provider_name,
         })
     }

@@ -2,6 +2,7 @@
 //! says.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -143,6 +144,7 @@ impl Manager {
         lease: &Lease,
     ) -> Result<(), WriteError> {
         self.may_call(lease, name).await?;
+        self.deletions.fetch_add(1, Ordering::Relaxed);
         match vault.delete(name).await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             Ok(()) | Err(_) => {

@@ -58,7 +58,8 @@ impl Manager {
             return Err(invalid("holds a password, so it has to be a text"));
         };
         let text = SecretValue::new(text.as_str());
-        let stored = before.and_then(|before| field.get(before)).and_then(Value::as_str);
+        let stored_value = before.and_then(|before| field.get(before)).filter(|value| !value.is_null());
+        let stored = stored_value.and_then(Value::as_str);
         let replacement = match reference::classify(text.expose()) {
             FieldText::Empty => {
                 if stored != Some("") {
@@ -66,13 +67,16 @@ impl Manager {
                 }
                 return Ok(());
             }
-            FieldText::Mask => stored
-                .ok_or_else(|| {
+            FieldText::Mask => {
+                // Whatever stands there stays, even what no password should be: nobody has changed it.
+                let kept = stored_value.cloned().ok_or_else(|| {
                     invalid(&format!(
                         "holds the mask {MASK}, but there is no stored value to keep: type the password"
                     ))
-                })?
-                .to_owned(),
+                })?;
+                field.set(&mut sorted.document, kept);
+                return Ok(());
+            }
             FieldText::MalformedReference(wrong) => {
                 return Err(invalid(&format!("begins with secret:, which marks a reference, but {wrong}")));
             }

@@ -15,6 +15,7 @@ use super::report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
 use super::{MigrateError, MigrateOptions, Watcher};
 use crate::naming::NamingScheme;
 use crate::ownership::TaggedOwner;
+use crate::placing::DeletedNames;
 use crate::{Keeping, Manager};
 
 /// What would happen to one field.
@@ -59,7 +60,7 @@ pub struct Plan {
     pub fields: Vec<PlannedField>,
     /// The names that are soft-deleted in the vault.
     #[serde(skip)]
-    pub(super) deleted: Arc<HashSet<String>>,
+    pub(super) deleted: Arc<DeletedNames>,
     /// The entities with a conflict.
     #[serde(skip)]
     pub(super) in_conflict: HashSet<Uuid>,
@@ -248,14 +249,14 @@ impl Planner<'_> {
     /// Compares the wanted names with what the vault holds, listed once.
     async fn look_at_vault(&mut self, vault: &Arc<dyn Provider>) -> Result<(), MigrateError> {
         let mut standing: Vec<(SecretName, Tags, bool)> = Vec::new();
-        let mut deleted = HashSet::new();
+        let mut deleted = self.manager.deleted_names();
         for scope in [ListScope::Secrets, ListScope::Deleted] {
             let mut secrets = vault.list(scope);
             while let Some(secret) = secrets.next().await {
                 let secret = secret.map_err(crate::WriteError::from)?;
                 let is_deleted = scope == ListScope::Deleted;
                 if is_deleted {
-                    deleted.insert(secret.name.key());
+                    deleted.insert(&secret.name);
                 }
                 if self.wanted.contains_key(&secret.name.key()) {
                     standing.push((secret.name, secret.tags, is_deleted));

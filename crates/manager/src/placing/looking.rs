@@ -1,6 +1,8 @@
 //! What the vault holds under a name already, and what that means for a field that wants the name.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use strongroom_entities::EntityKind;
@@ -22,6 +24,15 @@ pub(super) enum Look {
     NotOurs(WriteError),
 }
 
+/// The names that were soft-deleted when the vault was asked for all of them. A list for as long as this manager deletes
+/// nothing itself: settling and taking back do.
+#[derive(Debug, Default)]
+pub(crate) struct DeletedNames {
+    keys: HashSet<String>,
+    /// How many secrets this manager had begun to delete before.
+    deletions: u64,
+}
+
 /// Whom a secret in the vault belongs to, seen from a field that wants its name.
 enum HeldBy {
     /// The field itself.
@@ -34,7 +45,24 @@ enum HeldBy {
     Nobody,
 }
 
+impl DeletedNames {
+    /// Adds a name that the vault listed.
+    pub(crate) fn insert(&mut self, name: &SecretName) {
+        self.keys.insert(name.key());
+    }
+}
+
 impl Manager {
+    /// A list of deleted names that is about to be filled.
+    pub(crate) fn deleted_names(&self) -> DeletedNames {
+        DeletedNames { keys: HashSet::new(), deletions: self.deletions.load(Ordering::Relaxed) }
+    }
+
+    /// Whether a list proves that a name is not soft-deleted.
+    fn is_not_deleted(&self, listed: &DeletedNames, name: &SecretName) -> bool {
+        !listed.keys.contains(&name.key()) && listed.deletions == self.deletions.load(Ordering::Relaxed)
+    }
+
     /// Looks at what the vault holds under a name and decides what to do about it.
     pub(super) async fn look(
         &self,
@@ -81,7 +109,7 @@ impl Manager {
         custom: &Custom,
     ) -> Result<Look, WriteError> {
         let absent = Ok(Look::Free { before: None, deleted_before: false, action: Action::Write });
-        if custom.deleted.as_ref().is_some_and(|listed| !listed.contains(&name.key())) {
+        if custom.deleted.as_ref().is_some_and(|listed| self.is_not_deleted(listed, name)) {
             return absent;
         }
         let tags = match vault.get_deleted(name).await {

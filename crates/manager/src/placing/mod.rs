@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use self::candidates::Candidate;
 use self::looking::Look;
-pub(crate) use self::looking::latest_properties;
+pub(crate) use self::looking::{DeletedNames, latest_properties};
 use crate::Manager;
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
@@ -44,8 +44,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Custom {
     /// Take secrets that are not ours, whatever they hold.
     pub(crate) adopt: bool,
-    /// The keys of all names that are soft-deleted, if they were listed: spares a call a secret.
-    pub(crate) deleted: Option<Arc<HashSet<String>>>,
+    /// The names that are soft-deleted, if they were listed: spares a call a secret.
+    pub(crate) deleted: Option<Arc<DeletedNames>>,
 }
 
 /// A value whose name is taken and whose fate is decided.

@@ -205,6 +205,22 @@ async fn a_failure_stops_its_entity_and_not_the_run() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_settled_away_between_plan_and_write_is_recovered() {
+    let world = World::new().await;
+    let sales = encrypted(1, "sales", "one");
+    world.plant(KIND, &sales).await;
+    world.vault.inject_nth(Operation::Set, 1, Fault::After(ErrorKind::TimedOut));
+    let killed = world.as_other("migration:killed").await;
+    assert_eq!(migrate(&killed, MigrateOptions::default()).await.failures.len(), 1);
+    // The plan still sees the secret that the first one wrote; settling that deletes it.
+    let next = world.as_other("migration:next").await;
+    let report = migrate(&next, MigrateOptions::default()).await;
+    assert!(report.failures.is_empty(), "{report:?}");
+    assert_eq!(world.resolved(id_of(&sales)).await, "one");
+    assert_eq!(world.open_intents().await, 0);
+}
+
+#[tokio::test]
 async fn a_foreign_secret_is_a_conflict_until_it_may_be_adopted() {
     let world = World::new().await;
     let taken = name("openmetadata-database-sales-authtype-password");

@@ -43,6 +43,19 @@ async fn the_mask_keeps_what_is_stored() {
 }
 
 #[tokio::test]
+async fn the_mask_keeps_even_what_no_password_should_be() {
+    let world = World::new().await;
+    let odd = with_password(service(1, "odd", ""), &json!({"clear": "text"}));
+    world.plant(KIND, &odd).await;
+    let mut masked = with_password(odd.clone(), &json!(MASK));
+    masked["description"] = json!("changed");
+    world.replace(masked).await.unwrap();
+    let row = world.row(id_of(&odd)).await.unwrap().json;
+    assert_eq!(row["connection"], odd["connection"]);
+    assert_eq!(row["description"], "changed");
+}
+
+#[tokio::test]
 async fn the_mask_without_a_stored_value_is_refused() {
     let world = World::new().await;
     let error = world.create(&service(1, "sales", MASK)).await.unwrap_err();
