@@ -211,7 +211,7 @@ async fn a_secret_that_is_settled_away_between_plan_and_write_is_recovered() {
     world.plant(KIND, &sales).await;
     world.vault.inject_nth(Operation::Set, 1, Fault::After(ErrorKind::TimedOut));
     let killed = world.as_other("migration:killed").await;
-    assert_eq!(migrate(&killed, MigrateOptions::default()).await.failures.len(), 1);
+    assert_eq!(migrate(&killed, MigrateOptions::default()).await.entities.failed, 1);
     // The plan still sees the secret that the first one wrote; settling that deletes it.
     let next = world.as_other("migration:next").await;
     let report = migrate(&next, MigrateOptions::default()).await;
