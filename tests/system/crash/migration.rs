@@ -1,0 +1,196 @@
+//! A migration is killed at each step, and run again.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::json;
+use strongroom_entities::{EntityKind, name_hash};
+use strongroom_manager::crash::Step;
+use strongroom_metastore::{Access, Metastore, Options};
+use strongroom_secrets::random::SequentialRandom;
+use strongroom_secrets::{Random, SecretValue};
+use strongroom_tests::vault::OFFICER;
+use strongroom_tests::{VaultServer, scratch};
+
+use super::installation::{Installation, Values, label};
+
+/// What a migration that is killed finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing that was left half-way.
+    Fresh,
+    /// What another left half-way, which it settles first.
+    Resumed,
+}
+
+impl Start {
+    pub(super) const ALL: &[Self] = &[Self::Fresh, Self::Resumed];
+
+    /// The steps at which it is not killed. A fresh one does not pass them; a resumed one is fresh once it has settled.
+    pub(super) fn spared(self) -> &'static [Step] {
+        use Step::*;
+        match self {
+            Self::Fresh => &[SecretDeleted, IntentClaimed, VaultPutRight],
+            Self::Resumed => &[
+                IntentsOpened,
+                BeforeRecorded,
+                SecretRecovered,
+                SecretAdopted,
+                VersionWritten,
+                VersionVerified,
+                DocumentStored,
+                Committed,
+            ],
+        }
+    }
+
+    fn steps(self) -> impl Iterator<Item = Step> {
+        Step::ALL.iter().copied().filter(move |step| !self.spared().contains(step))
+    }
+}
+
+/// Kinds of services, of which each makes a batch; a connection type of each, and two of its secret fields.
+const KINDS: &[(EntityKind, &str, [&str; 2])] = &[
+    (EntityKind::DatabaseService, "Snowflake", ["password", "privateKey"]),
+    (EntityKind::DashboardService, "Metabase", ["password", "apiKey"]),
+    (EntityKind::MessagingService, "Redpanda", ["saslPassword", "basicAuthUserInfo"]),
+];
+
+/// The services of each kind.
+const SERVICES: &[(&str, Found)] =
+    &[("two", Found::Nothing), ("equal", Found::Equal), ("deleted", Found::Deleted)];
+
+/// What a migration finds in the vault under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Nothing; such a service has two passwords.
+    Nothing,
+    /// The very value, which nobody owns: it is adopted.
+    Equal,
+    /// A soft-deleted secret that nobody owns: it is recovered.
+    Deleted,
+}
+
+/// Fills the database of an installation, and the vault with what the migration will find there. Answers what the fields
+/// resolve to. No two have the same value.
+async fn prepare(installation: &Installation<'_>) -> Values {
+    let options = Options { path: installation.database(), access: Access::Create };
+    let metastore = Metastore::open(&options).await.unwrap();
+    let random: &dyn Random = &SequentialRandom::default();
+    let mut values = Values::new();
+    let mut transaction = metastore.begin().await.unwrap();
+    for (kind, service_type, secret_fields) in KINDS {
+        for (service, found) in SERVICES {
+            let mut config = json!({"type": service_type, "username": "om"});
+            let count = if *found == Found::Nothing { 2 } else { 1 };
+            for field in &secret_fields[..count] {
+                let value = format!("the dummy {field} of the {kind} {service}");
+                let name = installation.secret_name(*kind, service, field);
+                stand_in(installation.vault(), &name, &value, *found).await;
+                config[*field] = installation.keys().encrypt(&SecretValue::new(value.as_str())).into();
+                values.insert(label(*kind, service, &format!("connection.config.{field}")), value);
+            }
+            let document = json!({
+                "id": random.uuid(),
+                "name": service,
+                "fullyQualifiedName": service,
+                "serviceType": service_type,
+                "connection": {"config": config},
+                "version": 0.1,
+                "updatedAt": 1_795_450_000_000_i64,
+                "updatedBy": "admin",
+                "deleted": false,
+            });
+            transaction.insert(*kind, &name_hash(service), &document).await.unwrap();
+        }
+    }
+    transaction.commit().await.unwrap();
+    metastore.close().await;
+    values
+}
+
+async fn stand_in(vault: &VaultServer, name: &str, value: &str, found: Found) {
+    match found {
+        Found::Nothing => {}
+        Found::Equal => {
+            vault.set(name, value).await;
+        }
+        Found::Deleted => {
+            vault.set(name, "what somebody threw away").await;
+            let request = vault.request(&OFFICER, Method::DELETE, &format!("/secrets/{name}")).await;
+            assert_eq!(request.send().await.unwrap().status(), 200);
+        }
+    }
+}
+
+/// Runs the migration to its end, and insists that all is as if it had never been killed.
+async fn assert_converges(installation: &Installation<'_>, values: &Values, when: &str) {
+    assert_eq!(installation.values().await, *values, "{when}: no value may be lost before it is run again");
+    installation.migrate().await;
+    assert_eq!(installation.values().await, *values, "{when}");
+    installation.assert_settled(&BTreeSet::new()).await;
+    let again = installation.migrate().await;
+    assert_eq!(
+        (&again["entities"]["changed"], &again["secrets"]["written"]),
+        (&json!(0), &json!(0)),
+        "{when}"
+    );
+    let found = KINDS.len() * SERVICES.len();
+    assert_eq!(
+        (&again["entities"]["seen"], &again["entities"]["failed"]),
+        (&json!(found), &json!(0)),
+        "{when}"
+    );
+}
+
+/// Kills migrations when they pass each step for the `passing`th time. Each kind of services is a batch of its own, so every
+/// step is passed three times at least.
+async fn killed_at_each_step(passing: u32) {
+    let folder = scratch();
+    let vault = VaultServer::start(folder.path()).await;
+    for step in Start::Fresh.steps() {
+        let installation = Installation::new(folder.path(), &vault, step.name()).await;
+        let values = prepare(&installation).await;
+        installation.die_while_migrating(step, passing).await;
+        let when = format!("killed at passing {passing} of {}", step.name());
+        assert_converges(&installation, &values, &when).await;
+    }
+}
+
+#[tokio::test]
+async fn killed_at_the_first_passing_of_a_step_it_goes_on() {
+    killed_at_each_step(1).await;
+}
+
+#[tokio::test]
+async fn killed_at_the_second_passing_of_a_step_it_goes_on() {
+    killed_at_each_step(2).await;
+}
+
+#[tokio::test]
+async fn killed_at_the_third_passing_of_a_step_it_goes_on() {
+    killed_at_each_step(3).await;
+}
+
+#[tokio::test]
+async fn killed_while_it_settles_what_another_left_it_goes_on() {
+    let folder = scratch();
+    let vault = VaultServer::start(folder.path()).await;
+    for step in Start::Resumed.steps() {
+        let installation = Installation::new(folder.path(), &vault, step.name()).await;
+        let values = prepare(&installation).await;
+        installation.die_while_migrating(Step::VersionWritten, 1).await;
+        installation.die_while_migrating(step, 1).await;
+        assert_converges(&installation, &values, &format!("killed at {} of settling", step.name())).await;
+    }
+}
+
+#[tokio::test]
+async fn undisturbed_it_does_not_pass_the_steps_of_settling() {
+    let folder = scratch();
+    let vault = VaultServer::start(folder.path()).await;
+    let installation = Installation::new(folder.path(), &vault, "undisturbed").await;
+    let values = prepare(&installation).await;
+    let _ = installation.migration_until(Start::Fresh.spared()).run().await.ended_with(0);
+    assert_converges(&installation, &values, "undisturbed").await;
+}
