@@ -44,16 +44,14 @@ impl Metastore {
     }
 
     /// The id of this installation, made when it is first asked for. Owner tags carry it, so that two installations
-    /// can share a vault. `None` on a database that has no tables of ours and may not get them.
+    /// can share a vault. `None` on a database that has none yet and may not be written to.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn installation(&self, random: &dyn Random) -> Result<Option<Uuid>, StoreError> {
-        if !self.has_own_tables {
-            return Ok(None);
-        }
         let stored = match self.setting(INSTALLATION).await? {
             Some(stored) => stored,
+            None if self.is_read_only => return Ok(None),
             None => self.setting_or(INSTALLATION, &random.uuid().to_string()).await?,
         };
         let broken = |_| StoreError::BrokenRow {

@@ -44,6 +44,8 @@ pub struct Metastore {
     path: PathBuf,
     /// Whether Strongroom's own tables are there (a plan may meet a database without them).
     pub(crate) has_own_tables: bool,
+    /// Whether nothing may be written.
+    pub(crate) is_read_only: bool,
 }
 
 /// A transaction that writes. Dropped without [`Transaction::commit`], it changes nothing.
@@ -84,6 +86,7 @@ impl Metastore {
             writer,
             path: path.clone(),
             has_own_tables: true,
+            is_read_only: options.access == Access::ReadOnly,
         };
         if options.access == Access::ReadOnly {
             store.has_own_tables = store.has_table("strongroom_migration").await.map_err(open_error)?;
