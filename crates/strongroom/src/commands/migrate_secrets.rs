@@ -16,7 +16,8 @@ use strongroom_secrets::Random;
 use strongroom_secrets::random::SystemRandom;
 
 use crate::exit::{CONFLICTS, FAILED, Usage};
-use crate::{data_folder, signals, wiring};
+use crate::signals::Signals;
+use crate::{data_folder, wiring};
 
 /// Move the passwords in the database to the vault, and leave references
 #[derive(Debug, Args)]
@@ -79,10 +80,11 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
         tell_plan(&plan, args.json)?;
         return Ok(if conflicts { ExitCode::from(CONFLICTS) } else { ExitCode::SUCCESS });
     }
+    let mut signals = Signals::listen()?;
     let bar = Bar::new("migrating", !args.json);
     let report = tokio::select! {
         report = manager.apply_migration(&plan, args.options(), &bar) => report?,
-        never = stop_when_asked(&bar) => match never {},
+        never = stop_when_asked(&mut signals, &bar) => match never {},
     };
     bar.clear();
     drop(lock);
@@ -103,8 +105,8 @@ fn warn_of_default_keys(settings: &Settings) {
 }
 
 /// Asks the migration to stop at the first signal; the entities in hand are finished.
-async fn stop_when_asked(bar: &Bar) -> Infallible {
-    signals::asked_to_end().await;
+async fn stop_when_asked(signals: &mut Signals, bar: &Bar) -> Infallible {
+    signals.asked_to_end().await;
     bar.stop.store(true, Ordering::Relaxed);
     bar.say("finishing the entities in hand; run the same command again to go on");
     std::future::pending().await
@@ -122,7 +124,8 @@ impl Bar {
             true => ProgressBar::no_length(),
             false => ProgressBar::hidden(),
         };
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} entities, {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} entities, {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(doing);
         Self { bar, stop: AtomicBool::new(false) }
@@ -196,7 +199,13 @@ pub(crate) fn tell_report(report: &Report, json: bool) -> Result<()> {
         out,
         "{} of {} entities changed, {} were as they should be, {} failed: {} secrets written, {} verified, {} kept, in \
          {seconds:.1} s.",
-        entities.changed, entities.seen, entities.unchanged, entities.failed, secrets.written, secrets.verified, secrets.kept
+        entities.changed,
+        entities.seen,
+        entities.unchanged,
+        entities.failed,
+        secrets.written,
+        secrets.verified,
+        secrets.kept
     )?;
     tell_troubles(&mut out, report)?;
     if !report.failures.is_empty() {

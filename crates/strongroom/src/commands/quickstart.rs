@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use strongroom_config::{Environment, SecretsManager, Settings};
 use strongroom_entities::reference::{self, FieldText, Reference};
-use strongroom_entities::{EntityKind, FieldPath, FernetKeys, fqn_hash};
+use strongroom_entities::{EntityKind, FernetKeys, FieldPath, fqn_hash};
 use strongroom_ingestion::{Resolver, Wanted};
 use strongroom_manager::Keeping;
 use strongroom_manager::migrate::{MigrateOptions, StopFlag};
@@ -27,7 +27,7 @@ use super::migrate_secrets::{tell_plan, tell_report};
 use crate::data_folder::DataFolder;
 use crate::embedded_vault::EmbeddedVault;
 use crate::metadata_server::MetadataServer;
-use crate::signals;
+use crate::signals::Signals;
 
 /// How long one call of the demonstration may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,7 +75,14 @@ fn samples() -> Vec<Sample> {
         password,
     };
     vec![
-        sample(EntityKind::DatabaseService, "shop", "Postgres", postgres, "connection.config.authType.password", "dummy-pg-shop"),
+        sample(
+            EntityKind::DatabaseService,
+            "shop",
+            "Postgres",
+            postgres,
+            "connection.config.authType.password",
+            "dummy-pg-shop",
+        ),
         sample(
             EntityKind::DatabaseService,
             "warehouse",
@@ -109,13 +116,19 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let vault = EmbeddedVault::start(folder.vault(), Some(any_port)).await?;
     step(1, &format!("A Key Vault of its own listens at {}.", vault.url()))?;
-    note(&format!("Its clients trust {}. Microsoft's own clients work with it unmodified.", vault.ca_file().display()))?;
+    note(&format!(
+        "Its clients trust {}. Microsoft's own clients work with it unmodified.",
+        vault.ca_file().display()
+    ))?;
 
     let settings = settings(&folder)?;
     let provider = SecretsManager::ManagedAzureKv;
     let keeping = Keeping::Managed(vault.as_server(CALL_TIMEOUT)?);
     let server = MetadataServer::start(&settings, &folder, provider, keeping).await?;
-    step(2, &format!("A metadata server speaks OpenMetadata's REST API at http://{}/api/v1.", server.address))?;
+    step(
+        2,
+        &format!("A metadata server speaks OpenMetadata's REST API at http://{}/api/v1.", server.address),
+    )?;
     let password = settings.strongroom.admin_password.clone().context("the administrator has a password")?;
     note(&format!("Its administrator is {}, the password {}.", server.first_admin.email, password.expose()))?;
 
@@ -126,7 +139,14 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
         plant(&server.store, &keys, sample).await?;
     }
     let shop = samples.first().context("there are samples")?;
-    step(3, &format!("{} services stand in {}, as an earlier server left them.", samples.len(), settings.database.path.display()))?;
+    step(
+        3,
+        &format!(
+            "{} services stand in {}, as an earlier server left them.",
+            samples.len(),
+            settings.database.path.display()
+        ),
+    )?;
     note(&format!("The row of {} holds the password encrypted, next to whoever has the key:", shop.name))?;
     show_row(&server.store, shop).await?;
 
@@ -165,12 +185,16 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
         step(8, "That is all. Without --exit it keeps serving, for you to try.")?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut signals = Signals::listen()?;
     step(8, "It keeps serving until Ctrl-C. Try, in another terminal:")?;
     let vault_dir = folder.vault();
-    note(&format!("eval \"$(strongroom vault env --data-dir {} --principal ingestion)\"", vault_dir.display()))?;
+    note(&format!(
+        "eval \"$(strongroom vault env --data-dir {} --principal ingestion)\"",
+        vault_dir.display()
+    ))?;
     note(&format!("strongroom resolve --show secret:{name}"))?;
     note(&format!("curl http://{}/api/v1/system/version", server.address))?;
-    signals::asked_to_end().await;
+    signals.asked_to_end().await;
     server.stop().await?;
     vault.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -219,7 +243,8 @@ fn path(sample: &Sample) -> Result<FieldPath> {
 
 /// What the secret field of a stored service holds.
 async fn stored(store: &Metastore, sample: &Sample) -> Result<String> {
-    let row = store.get_by_hash(sample.kind, &fqn_hash(sample.name)).await?.context("the service is stored")?;
+    let row =
+        store.get_by_hash(sample.kind, &fqn_hash(sample.name)).await?.context("the service is stored")?;
     let text = path(sample)?.get(&row.json).and_then(Value::as_str).context("its password is a text")?;
     Ok(text.to_owned())
 }

@@ -13,7 +13,8 @@ use strongroom_server::FirstAdmin;
 use crate::data_folder::DataFolder;
 use crate::embedded_vault::EmbeddedVault;
 use crate::metadata_server::{MetadataServer, refuse_default_keys};
-use crate::{signals, wiring};
+use crate::signals::Signals;
+use crate::wiring;
 
 /// Serve the metadata API, with passwords in a vault
 ///
@@ -37,19 +38,15 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     let settings = Settings::load(args.config.as_deref(), &environment, args.data_dir.as_deref())?;
     wiring::warn(&settings);
     refuse_default_keys(&settings, args.allow_default_keys)?;
-    let folder = DataFolder::open(&settings.data_dir)?;
-    let (provider, keeping, vault) = match settings.secrets_manager.provider {
-        Some(provider) => (provider, wiring::keeping(provider, &settings, &environment)?, None),
-        None => {
-            let vault = EmbeddedVault::start(folder.vault(), None).await?;
-            let keeping = Keeping::Managed(vault.as_server(settings.strongroom.call_timeout)?);
-            (SecretsManager::ManagedAzureKv, keeping, Some(vault))
-        }
+    let mut signals = Signals::listen()?;
+    let (mut server, vault) = tokio::select! {
+        started = start(&settings, &environment) => started?,
+        // Nothing runs yet that had to be finished; a write that was cut short is settled by the next start.
+        () = signals.asked_to_end() => return Ok(ExitCode::SUCCESS),
     };
-    let mut server = MetadataServer::start(&settings, &folder, provider, keeping).await?;
     tell(&settings, &server, vault.as_ref())?;
     let ended = tokio::select! {
-        () = signals::asked_to_end() => {
+        () = signals.asked_to_end() => {
             tracing::info!("asked to end: finishing what runs");
             server.stop().await
         }
@@ -62,9 +59,31 @@ pub(crate) async fn run(args: ServeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts the server, and a vault of its own if none is configured.
+async fn start(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(MetadataServer, Option<EmbeddedVault>)> {
+    let folder = DataFolder::open(&settings.data_dir)?;
+    let (provider, keeping, vault) = match settings.secrets_manager.provider {
+        Some(provider) => (provider, wiring::keeping(provider, settings, environment)?, None),
+        None => {
+            let vault = EmbeddedVault::start(folder.vault(), None).await?;
+            let keeping = Keeping::Managed(vault.as_server(settings.strongroom.call_timeout)?);
+            (SecretsManager::ManagedAzureKv, keeping, Some(vault))
+        }
+    };
+    let server = MetadataServer::start(settings, &folder, provider, keeping).await?;
+    Ok((server, vault))
+}
+
 fn tell(settings: &Settings, server: &MetadataServer, vault: Option<&EmbeddedVault>) -> Result<()> {
     let mut err = stderr().lock();
-    writeln!(err, "metadata API on http://{}/api/v1, health on http://{}/healthcheck", server.address, server.admin_address)?;
+    writeln!(
+        err,
+        "metadata API on http://{}/api/v1, health on http://{}/healthcheck",
+        server.address, server.admin_address
+    )?;
     writeln!(err, "database {}", settings.database.path.display())?;
     if let Some(vault) = vault {
         writeln!(

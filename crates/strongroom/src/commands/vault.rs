@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use strongroom_vault::{ConfigSource, Environment, Options, Running, Vault};
 
-use crate::signals;
+use crate::signals::Signals;
 
 /// Run a Key Vault with Entra ID sign-in on this machine
 ///
@@ -70,9 +70,13 @@ async fn serve(args: VaultArgs) -> anyhow::Result<ExitCode> {
     options.config = args.config.map_or(ConfigSource::Folder, ConfigSource::File);
     options.master_key_file = args.master_key_file;
     options.listen = args.listen;
-    let running = Vault::open(options).await?.start(None).await?;
+    let mut signals = Signals::listen()?;
+    let running = tokio::select! {
+        started = async { Vault::open(options).await?.start(None).await } => started?,
+        () = signals.asked_to_end() => return Ok(ExitCode::SUCCESS),
+    };
     write!(io::stderr(), "{}", greeting(&running))?;
-    signals::asked_to_end().await;
+    signals.asked_to_end().await;
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
 }
