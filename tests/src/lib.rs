@@ -1,19 +1,23 @@
 //! What the tests of the whole system share: the real program, started and watched as a person would.
 //!
 //! [`program`] runs `strongroom` once and looks at what it printed; [`running`] keeps it running as a server. [`vault`] and
-//! [`metadata`] know the two servers: where they listen, how to sign in, what to ask. [`http`] is a client that trusts a
-//! vault's own certificate authority, and [`fixtures`] fills databases. The tests themselves are in `system/` (one binary),
+//! [`metadata`] know the two servers: where they listen, how to sign in, what to ask ([`api`]). [`http`] is a client that
+//! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`snapshot`] sees whether vault and database
+//! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`.
 //!
 //! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
 //! test. What goes wrong here panics, with what the program printed: the harness never goes on with half a system.
 
+pub mod api;
+pub mod canary;
 pub mod fixtures;
 pub mod http;
 pub mod metadata;
 pub mod program;
 pub mod python;
 pub mod running;
+pub mod snapshot;
 pub mod vault;
 
 pub use metadata::MetadataServer;

@@ -62,12 +62,21 @@ impl MetadataServer {
     /// # Panics
     /// If it does not get ready.
     pub async fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let password = [("STRONGROOM_ADMIN_PASSWORD", ADMIN_PASSWORD)];
+        Self::start_with(folder, &["-c", CONFIG], &[&password, variables].concat()).await
+    }
+
+    /// Starts a server with these arguments and nothing else said: no configuration, no password.
+    ///
+    /// # Panics
+    /// If it does not get ready.
+    pub async fn start_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         let running = Program::new(folder)
-            .args(["serve", "-c", CONFIG, "--data-dir", "data"])
+            .args(["serve", "--data-dir", "data"])
+            .args(arguments)
             .env("SERVER_PORT", port.to_string())
             .env("SERVER_ADMIN_PORT", free_port().to_string())
-            .env("STRONGROOM_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .envs(variables.iter().copied())
             .start(folder, "serve");
         let mut server = Self { folder: folder.to_owned(), port, running, client: http::client() };

@@ -76,6 +76,28 @@ impl Running {
         }
     }
 
+    /// Waits until the program has printed a line on stderr that holds `words`, and answers the first such line.
+    ///
+    /// # Panics
+    /// If the program ends before, or does not print it within 30 seconds.
+    pub async fn says(&mut self, words: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.ended();
+            let printed = self.stderr();
+            // What comes after the last line break is not a whole line yet.
+            let lines = printed.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            if let Some(line) = lines.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            if let Some(status) = ended {
+                panic!("{} ended with {status} before it said {words:?}\n{}", self.line, self.printed());
+            }
+            assert!(Instant::now() < end, "{} does not say {words:?}\n{}", self.line, self.printed());
+            sleep(GLANCE).await;
+        }
+    }
+
     /// Waits until the program ends by itself.
     ///
     /// # Panics

@@ -46,6 +46,7 @@ pub const TENANT: &str = "adfs";
 pub struct VaultServer {
     folder: PathBuf,
     port: u16,
+    variables: Vec<(String, String)>,
     running: Running,
 }
 
@@ -56,16 +57,28 @@ impl VaultServer {
     }
 
     /// Like [`VaultServer::start`], with a configuration that `change` has had in its hands. JSON is YAML, too.
+    pub async fn start_with(folder: &Path, change: impl FnOnce(&mut Value)) -> Self {
+        Self::start_in(folder, change, &[]).await
+    }
+
+    /// Like [`VaultServer::start_with`], in an environment that holds `variables` too.
     ///
     /// # Panics
     /// If the configuration cannot be written or the vault does not get ready.
-    pub async fn start_with(folder: &Path, change: impl FnOnce(&mut Value)) -> Self {
+    pub async fn start_in(
+        folder: &Path,
+        change: impl FnOnce(&mut Value),
+        variables: &[(&str, &str)],
+    ) -> Self {
         let port = free_port();
         let mut configuration = configuration(port);
         change(&mut configuration);
         fs::write(folder.join("vault.yaml"), configuration.to_string())
             .expect("a configuration for the vault");
-        let mut server = Self { folder: folder.to_owned(), port, running: launch(folder) };
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = variables.iter().map(own).collect();
+        let running = launch(folder, &variables);
+        let mut server = Self { folder: folder.to_owned(), port, variables, running };
         server.wait().await;
         server
     }
@@ -73,7 +86,7 @@ impl VaultServer {
     /// Kills the vault and starts it again with the same data, on the same port.
     pub async fn restart(&mut self) {
         self.running.kill();
-        self.running = launch(&self.folder);
+        self.running = launch(&self.folder, &self.variables);
         self.wait().await;
     }
 
@@ -205,15 +218,7 @@ impl VaultServer {
     /// # Panics
     /// If it fails or prints something other than export lines.
     pub async fn environment(&self, principal: &Principal) -> BTreeMap<String, String> {
-        let printed = Program::new(&self.folder)
-            .args(["vault", "env", "--principal", principal.name, "--vault", VAULT])
-            .args(["--data-dir", "vault"])
-            .run()
-            .await
-            .ended_with(0)
-            .stdout;
-        let lines = printed.lines().filter(|line| !line.trim().is_empty());
-        lines.map(|line| export(line).unwrap_or_else(|| panic!("not an export line: {line}"))).collect()
+        environment(&self.folder, "vault", principal.name, VAULT).await
     }
 
     async fn wait(&mut self) {
@@ -221,6 +226,27 @@ impl VaultServer {
         let ca = self.ca();
         self.running.ready(|| http::client_trusting(&ca), &url).await;
     }
+}
+
+/// What `strongroom vault env`, run in `folder`, prints for a principal of the vault in `data_dir`.
+///
+/// # Panics
+/// If it fails or prints something other than export lines.
+pub async fn environment(
+    folder: &Path,
+    data_dir: &str,
+    principal: &str,
+    vault: &str,
+) -> BTreeMap<String, String> {
+    let printed = Program::new(folder)
+        .args(["vault", "env", "--principal", principal, "--vault", vault])
+        .args(["--data-dir", data_dir])
+        .run()
+        .await
+        .ended_with(0)
+        .stdout;
+    let lines = printed.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| export(line).unwrap_or_else(|| panic!("not an export line: {line}"))).collect()
 }
 
 /// The configuration with which the tests start a vault.
@@ -245,8 +271,9 @@ pub fn configuration(port: u16) -> Value {
     })
 }
 
-fn launch(folder: &Path) -> Running {
+fn launch(folder: &Path, variables: &[(String, String)]) -> Running {
     Program::new(folder)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .args(["vault", "--config", "vault.yaml", "--data-dir", "vault"])
         .start(folder, "vault")
 }
