@@ -1,8 +1,13 @@
 //! The tests of the whole system: the real program, started as a person would. `cargo xtask test` runs them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bad_input;
+mod canary;
+mod crash;
 mod ops_script;
 mod provider_conformance;
 mod python_clients;
+mod quickstart;
 mod recorded_rows;
 mod resolve;
+mod serve;
