@@ -1,8 +1,16 @@
-//! The rows of a real server fit into the tables that Strongroom makes.
+//! The rows of a real server: they fit into the tables that Strongroom makes, migrate, and are served.
 
-use strongroom_entities::EntityKind;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::Value;
+use strongroom_entities::{EntityKind, FernetKeys, FieldPath, MASK, walk};
 use strongroom_metastore::{Access, Include, Metastore, Options};
+use strongroom_secrets::SecretValue;
+use strongroom_tests::api::SERVICES;
 use strongroom_tests::fixtures::recorded::{Recording, State};
+use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
+use strongroom_tests::{MetadataServer, Program, VaultServer, scratch, snapshot};
 
 #[tokio::test]
 async fn every_recorded_row_is_accepted_and_read_back() {
@@ -23,4 +31,138 @@ async fn every_recorded_row_is_accepted_and_read_back() {
             }
         }
     }
+}
+
+/// A secret field of a recorded row, and what it holds once it is decrypted.
+struct Field {
+    kind: EntityKind,
+    row: Value,
+    path: FieldPath,
+    value: String,
+}
+
+/// All the encrypted fields that were recorded in a state.
+fn fields(recording: &Recording, state: State) -> Vec<Field> {
+    let keys = FernetKeys::parse(&SecretValue::new(recording.fernet_key())).unwrap();
+    let mut fields = Vec::new();
+    for row in recording.rows(state) {
+        let Some(kind) = EntityKind::WITH_SECRETS.iter().copied().find(|kind| kind.table() == row.table)
+        else {
+            continue;
+        };
+        for path in walk(kind, &row.json).fields {
+            let value = keys.decrypt(path.get(&row.json).unwrap().as_str().unwrap()).unwrap();
+            fields.push(Field { kind, row: row.json.clone(), path, value: value.expose().to_owned() });
+        }
+    }
+    fields
+}
+
+/// Loads the rows of a state into `folder`, with a configuration for them.
+async fn load(folder: &Path, vault: &VaultServer, recording: &Recording, state: State) {
+    std::fs::create_dir(folder.join("data")).unwrap();
+    recording.load(&folder.join("data/metastore.db"), state).await;
+    write_configuration(folder, &configuration(vault, recording.fernet_key()));
+}
+
+/// The server on recorded rows, whose key is one that everybody knows.
+async fn serve(folder: &Path) -> MetadataServer {
+    let password = [("STRONGROOM_ADMIN_PASSWORD", strongroom_tests::metadata::ADMIN_PASSWORD)];
+    MetadataServer::start_with(folder, &["-c", CONFIG, "--allow-default-keys"], &password).await
+}
+
+async fn migrate(folder: &Path) -> Value {
+    let program =
+        Program::new(folder).args(["migrate-secrets", "-c", CONFIG, "--data-dir", "data", "--json"]);
+    program.run().await.ended_with(0).json()
+}
+
+async fn stored(folder: &Path, field: &Field) -> Value {
+    let options = Options { path: folder.join("data/metastore.db"), access: Access::ReadOnly };
+    let metastore = Metastore::open(&options).await.unwrap();
+    let row = metastore.get(field.kind, field.row["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    metastore.close().await;
+    field.path.get(&row.unwrap().json).unwrap().clone()
+}
+
+/// What the server shows of a field to a caller.
+async fn shown(server: &MetadataServer, token: &str, field: &Field) -> Value {
+    let path = format!("{SERVICES}/{}?include=all", field.row["id"].as_str().unwrap());
+    let answer = server.send(Method::GET, &path, token, None).await.expect(200);
+    field.path.get(&answer).unwrap().clone()
+}
+
+#[tokio::test]
+async fn every_recorded_password_moves_to_the_vault_and_is_served_as_a_reference() {
+    let (folder, recording) = (scratch(), Recording::read());
+    let vault = VaultServer::start(folder.path()).await;
+    load(folder.path(), &vault, &recording, State::Before).await;
+    let fields = fields(&recording, State::Before);
+    assert!(
+        fields.iter().filter(|field| field.value.contains("dummy")).count() >= 8,
+        "the recording has passwords"
+    );
+    let database = folder.path().join("data/metastore.db");
+    let before = snapshot::rows(&database).await;
+    let report = migrate(folder.path()).await;
+    assert_eq!(report["conflicts"], serde_json::json!([]), "{report}");
+
+    let mut server = serve(folder.path()).await;
+    let admin = server.admin().await;
+    let bot = server.bot(&admin).await;
+    for field in &fields {
+        let text = stored(folder.path(), field).await;
+        let (name, path) = (&field.row["name"], &field.path);
+        let reference = text.as_str().unwrap();
+        match field.value.strip_prefix("secret:") {
+            _ if field.value.is_empty() => assert_eq!(reference, "", "{name}: {path}"),
+            Some(_) => assert_eq!(reference, field.value, "the user's own reference: {name}: {path}"),
+            None => {
+                let secret = reference.strip_prefix("secret:").unwrap_or_else(|| panic!("{name}: {path}"));
+                assert_eq!(vault.secret(secret).await.as_ref(), Some(&field.value), "{name}: {path}");
+            }
+        }
+        if field.kind == EntityKind::DatabaseService {
+            assert_eq!(shown(&server, &bot, field).await, text, "{name}: {path}");
+            assert_eq!(shown(&server, &admin, field).await, MASK, "{name}: {path}");
+        }
+    }
+    assert!(server.running().stop().await.success());
+
+    // Settings, history and all else stays as it is.
+    let after = snapshot::rows(&database).await;
+    for table in ["openmetadata_settings", "entity_extension", "change_event", "entity_relationship"] {
+        let rows = &before[table];
+        assert!(!rows.is_empty() && rows.iter().all(|row| after[table].contains(row)), "{table}");
+    }
+    let again = migrate(folder.path()).await;
+    assert_eq!(
+        (&again["entities"]["changed"], &again["secrets"]["written"]),
+        (&0.into(), &0.into()),
+        "{again}"
+    );
+}
+
+#[tokio::test]
+async fn rows_that_the_real_server_migrated_are_read_as_references() {
+    let (folder, recording) = (scratch(), Recording::read());
+    let vault = VaultServer::start(folder.path()).await;
+    load(folder.path(), &vault, &recording, State::After).await;
+    let fields = fields(&recording, State::After);
+    for field in &fields {
+        vault.set(field.value.strip_prefix("secret:").unwrap(), "dummy").await;
+    }
+    let mut server = serve(folder.path()).await;
+    let admin = server.admin().await;
+    let bot = server.bot(&admin).await;
+    let service = fields.iter().find(|field| field.kind == EntityKind::DatabaseService).unwrap();
+    assert_eq!(shown(&server, &bot, service).await, service.value.as_str());
+    assert_eq!(shown(&server, &admin, service).await, MASK);
+
+    let report = migrate(folder.path()).await;
+    assert_eq!(report["secrets"]["written"], 0, "{report}");
+    for field in &fields {
+        assert_eq!(stored(folder.path(), field).await, field.value.as_str());
+    }
+    assert!(server.running().stop().await.success());
 }
