@@ -459,7 +459,7 @@ impl Scene {
         self.migrate(3, &["--json"]).await;
         let wrong = self.secrets.wrong_client_secret.clone();
         self.configure(|file| {
-            file["secretsManagerConfiguration"]["parameters"]["clientSecret"] = json!(wrong)
+            file["secretsManagerConfiguration"]["parameters"]["clientSecret"] = json!(wrong);
         });
         self.migrate(1, &["--skip-conflicts"]).await;
         self.configure(|file| {
