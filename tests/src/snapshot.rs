@@ -15,7 +15,7 @@ use crate::vault::OFFICER;
 const LOG_BOOKS: &[&str] =
     &["strongroom_intent", "strongroom_refresh_token", "strongroom_run", "strongroom_setting"];
 
-/// The rows of all tables but [`LOG_BOOKS`], each as its values in SQL's notation.
+/// The rows of all tables but those that only say what was tried, each as its values in SQL's notation.
 pub type Rows = BTreeMap<String, Vec<String>>;
 
 /// What the vault holds by name: every version's properties, and the latest with its value. Soft-deleted names are marked.

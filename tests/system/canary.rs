@@ -358,6 +358,9 @@ impl Scene {
         self.as_admin(404, Method::POST, "/api/v1/services/nonsense", Some(&wanted)).await;
         self.as_admin(405, Method::POST, "/api/v1/system/version", Some(&wanted)).await;
         self.as_admin(409, Method::POST, SERVICES, Some(&api::postgres("shop", &refused))).await;
+        let in_vault = self.secrets.in_vault.clone();
+        self.vault.set("openmetadata-database-foreign-authtype-password", &in_vault).await;
+        self.as_admin(409, Method::POST, SERVICES, Some(&api::postgres("foreign", &refused))).await;
 
         // What the caller names himself may come back to him, but is not logged.
         let encoded: String = refused.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -420,6 +423,20 @@ impl Scene {
             let answer = Answer::to(self.vault.request(&USER, Method::GET, path).await).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             self.look_at_answer(&format!("the vault's answer to GET {path}"), &answer, &[]);
+        }
+        self.vault.set("short-lived", &value).await;
+        for (method, path) in [
+            (Method::PATCH, "/secrets/short-lived"),
+            (Method::DELETE, "/secrets/short-lived"),
+            (Method::GET, "/deletedsecrets/short-lived"),
+            (Method::POST, "/deletedsecrets/short-lived/recover"),
+            (Method::DELETE, "/secrets/short-lived"),
+            (Method::DELETE, "/deletedsecrets/short-lived"),
+        ] {
+            let request = self.vault.request(&OFFICER, method.clone(), path).await;
+            let answer = Answer::to(request.json(&json!({"tags": {"team": "data"}}))).await;
+            assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text);
+            self.look_at_answer(&format!("the vault's answer to {method} {path}"), &answer, &[]);
         }
         let token = format!("{}/adfs/oauth2/v2.0/token", self.vault.authority());
         let form = [
@@ -545,9 +562,17 @@ impl Scene {
         self.vault.restart().await;
     }
 
-    /// The server signs in as somebody who may not write.
+    /// The server signs in as nobody, and then as somebody who may not write.
     async fn vault_refuses(&mut self) {
         assert!(self.server.running().stop().await.success());
+        let wrong = self.secrets.wrong_client_secret.clone();
+        self.configure(|file| {
+            file["secretsManagerConfiguration"]["parameters"]["clientSecret"] = json!(wrong);
+        });
+        let anew =
+            [("SERVER_PORT", "0"), ("SERVER_ADMIN_PORT", "0"), ("STRONGROOM_ADMIN_PASSWORD", ADMIN_PASSWORD)];
+        let program = self.program(&["serve", "-c", CONFIG, "--data-dir", "anew"]).envs(anew);
+        self.run(1, program).await;
         self.configure(|file| {
             let parameters = &mut file["secretsManagerConfiguration"]["parameters"];
             parameters["clientId"] = json!(USER.client_id);
