@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,9 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(10);
+/// The first of the ports that servers get, and how many there are.
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u32 = 20_000;
 
 /// A running program. Dropped, it is killed.
 #[derive(Debug)]
@@ -151,11 +155,19 @@ impl Drop for Running {
 
 /// A port of this machine that nobody listens on.
 ///
-/// The system does not hand out the same one again soon, so it is still free when a program is started with it.
+/// It is none of those that the system gives to outgoing connections (from 32768 on): such a one could be some client's by the
+/// time that a server is started with it.
 ///
 /// # Panics
 /// If the machine has no free port.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run side by side begin at different places.
+    let start = std::process::id().wrapping_mul(7919);
+    let mut ports = (0..PORTS).map(|_| {
+        let place = start.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        FIRST_PORT + u16::try_from(place).expect("a place among the ports")
+    });
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    ports.find(free).expect("a free port")
 }
