@@ -24,6 +24,8 @@ pub enum Step {
     SecretDeleted,
     /// An abandoned intent was claimed; the vault is not put right yet.
     IntentClaimed,
+    /// An older version is the latest again; that this is the committed one now is not written down yet.
+    OlderVersionSet,
     /// The vault is as it was before the intent; the intent is still open.
     VaultPutRight,
 }
@@ -41,6 +43,7 @@ impl Step {
         Self::Committed,
         Self::SecretDeleted,
         Self::IntentClaimed,
+        Self::OlderVersionSet,
         Self::VaultPutRight,
     ];
 
@@ -57,6 +60,7 @@ impl Step {
             Self::Committed => "committed",
             Self::SecretDeleted => "secret-deleted",
             Self::IntentClaimed => "intent-claimed",
+            Self::OlderVersionSet => "older-version-set",
             Self::VaultPutRight => "vault-put-right",
         }
     }
@@ -89,9 +93,10 @@ mod tests {
                 | Step::Committed
                 | Step::SecretDeleted
                 | Step::IntentClaimed
+                | Step::OlderVersionSet
                 | Step::VaultPutRight => {}
             }
         }
-        assert_eq!(Step::ALL.len(), 11);
+        assert_eq!(Step::ALL.len(), 12);
     }
 }

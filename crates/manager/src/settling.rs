@@ -128,7 +128,9 @@ impl Manager {
             IntentKind::Write if intent.deleted_before && ours && !referred_to => {
                 self.delete_secret(vault, &intent.name, lease).await
             }
-            IntentKind::Write if intent_of(&latest.tags) != Some(intent.claim.id) => Ok(()),
+            IntentKind::Write if intent_of(&latest.tags) != Some(intent.claim.id) => {
+                self.note_set_again(vault, &intent.name, &latest).await
+            }
             IntentKind::Write => match version_before(vault, intent).await? {
                 Some(older) => self.set_again(vault, intent, older, lease).await,
                 None if referred_to => Ok(()),
@@ -181,9 +183,41 @@ impl Manager {
         };
         self.may_call(lease, &intent.name).await?;
         let written = vault.set(&intent.name, again).await?;
-        // The value is the committed one, under a version of its own: what is known as committed follows.
-        if let (Some(owner), Some(version)) = (self.store.owner(&intent.name).await?, written.version)
-            && Some(&owner.version) == older.version.as_ref()
+        reach(Step::OlderVersionSet);
+        self.note_copy(&intent.name, &older, &written).await
+    }
+
+    /// Writes down what an earlier attempt to settle could not, if it died just after it had set an older version again.
+    async fn note_set_again(
+        &self,
+        vault: &Arc<dyn Provider>,
+        name: &SecretName,
+        latest: &SecretProperties,
+    ) -> Result<(), WriteError> {
+        let Some(owner) = self.store.owner(name).await? else { return Ok(()) };
+        if latest.version.as_ref() == Some(&owner.version) {
+            return Ok(());
+        }
+        let mut versions = vault.list(ListScope::Versions(name));
+        while let Some(version) = versions.next().await {
+            let version = version?;
+            // A copy has the tags of its original, the intent's among them; nobody else writes those.
+            if version.version.as_ref() == Some(&owner.version) && version.tags == latest.tags {
+                return self.note_copy(name, &version, latest).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy of the committed version holds the same value under a version of its own: what is known as committed follows.
+    async fn note_copy(
+        &self,
+        name: &SecretName,
+        original: &SecretProperties,
+        copy: &SecretProperties,
+    ) -> Result<(), WriteError> {
+        if let (Some(owner), Some(version)) = (self.store.owner(name).await?, copy.version.clone())
+            && Some(&owner.version) == original.version.as_ref()
         {
             let mut transaction = self.store.begin().await?;
             transaction.put_owner(&Owner { version, ..owner }).await?;

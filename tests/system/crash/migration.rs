@@ -30,7 +30,7 @@ impl Start {
     pub(super) fn spared(self) -> &'static [Step] {
         use Step::*;
         match self {
-            Self::Fresh => &[SecretDeleted, IntentClaimed, VaultPutRight],
+            Self::Fresh => &[SecretDeleted, IntentClaimed, OlderVersionSet, VaultPutRight],
             Self::Resumed => &[
                 IntentsOpened,
                 BeforeRecorded,
@@ -58,7 +58,7 @@ const KINDS: &[(EntityKind, &str, [&str; 2])] = &[
 
 /// The services of each kind.
 const SERVICES: &[(&str, Found)] =
-    &[("two", Found::Nothing), ("equal", Found::Equal), ("deleted", Found::Deleted)];
+    &[("two", Found::Nothing), ("equal", Found::Equal), ("other", Found::Other), ("deleted", Found::Deleted)];
 
 /// What a migration finds in the vault under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ enum Found {
     Nothing,
     /// The very value, which nobody owns: it is adopted.
     Equal,
+    /// Another value, which nobody owns: it is taken over.
+    Other,
     /// A soft-deleted secret that nobody owns: it is recovered.
     Deleted,
 }
@@ -114,6 +116,9 @@ async fn stand_in(vault: &VaultServer, name: &str, value: &str, found: Found) {
         Found::Nothing => {}
         Found::Equal => {
             vault.set(name, value).await;
+        }
+        Found::Other => {
+            vault.set(name, "what somebody uses elsewhere").await;
         }
         Found::Deleted => {
             vault.set(name, "what somebody threw away").await;
@@ -179,7 +184,8 @@ async fn killed_while_it_settles_what_another_left_it_goes_on() {
     for step in Start::Resumed.steps() {
         let installation = Installation::new(folder.path(), &vault, step.name()).await;
         let values = prepare(&installation).await;
-        installation.die_while_migrating(Step::VersionWritten, 1).await;
+        // By then every value of a batch is in the vault.
+        installation.die_while_migrating(Step::DocumentStored, 1).await;
         installation.die_while_migrating(step, 1).await;
         assert_converges(&installation, &values, &format!("killed at {} of settling", step.name())).await;
     }

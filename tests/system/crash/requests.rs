@@ -59,17 +59,24 @@ impl Request {
                 VersionVerified,
                 SecretDeleted,
                 IntentClaimed,
+                OlderVersionSet,
                 VaultPutRight,
             ],
-            Self::CreateOverDeleted => {
-                &[SecretAdopted, VersionVerified, SecretDeleted, IntentClaimed, VaultPutRight]
-            }
+            Self::CreateOverDeleted => &[
+                SecretAdopted,
+                VersionVerified,
+                SecretDeleted,
+                IntentClaimed,
+                OlderVersionSet,
+                VaultPutRight,
+            ],
             Self::CreateByAdopting => &[
                 SecretRecovered,
                 VersionWritten,
                 VersionVerified,
                 SecretDeleted,
                 IntentClaimed,
+                OlderVersionSet,
                 VaultPutRight,
             ],
             Self::Clear | Self::Delete => &[
@@ -80,6 +87,7 @@ impl Request {
                 VersionWritten,
                 VersionVerified,
                 IntentClaimed,
+                OlderVersionSet,
             ],
         }
     }
@@ -122,7 +130,8 @@ fn has_taken_effect(step: Step) -> bool {
         | Step::VersionWritten
         | Step::VersionVerified
         | Step::DocumentStored
-        | Step::IntentClaimed => false,
+        | Step::IntentClaimed
+        | Step::OlderVersionSet => false,
         Step::Committed | Step::SecretDeleted | Step::VaultPutRight => true,
     }
 }

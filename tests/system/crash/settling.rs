@@ -45,6 +45,7 @@ impl Left {
                 VersionVerified,
                 DocumentStored,
                 Committed,
+                OlderVersionSet,
             ],
             Self::NewerVersion => &[
                 IntentsOpened,
