@@ -31,6 +31,26 @@ async fn a_write_whose_answer_was_lost_is_taken_back_when_its_lease_is_over() {
 }
 
 #[tokio::test]
+async fn a_version_that_was_set_again_is_the_committed_one_even_if_that_answer_was_lost() {
+    let world = World::new().await;
+    let sales = service(1, "sales", "one");
+    world.create(&sales).await.unwrap();
+    // The second write is lost; so is the third, which sets the first version again.
+    world
+        .vault
+        .inject(|call| (call.operation == Operation::Set).then_some(Fault::After(ErrorKind::TimedOut)));
+    let mut changed = sales.clone();
+    changed["connection"]["config"]["authType"]["password"] = json!("two");
+    world.replace(changed).await.unwrap_err();
+    assert_eq!(world.manager.settle_abandoned(&["server:test"]).await.unwrap(), 0);
+    world.vault.heal();
+    assert_eq!(world.manager.settle_abandoned(&["server:test"]).await.unwrap(), 1);
+    assert_eq!(world.resolved(id_of(&sales)).await, "one");
+    let latest = world.vault.get(&name(NAME), None).await.unwrap().properties.version;
+    assert_eq!(world.store.owner(&name(NAME)).await.unwrap().map(|owner| owner.version), latest);
+}
+
+#[tokio::test]
 async fn a_first_write_whose_answer_was_lost_leaves_no_orphan() {
     let world = World::new().await;
     world.vault.inject_nth(Operation::Set, 1, Fault::After(ErrorKind::TimedOut));
