@@ -29,7 +29,8 @@ impl EmbeddedVault {
         let opened = Vault::open(Options { listen, ..Options::new(data_dir) }).await?;
         let config = opened.config().clone();
         let running = opened.start(None).await?;
-        let vault = config.vaults.first().map(|vault| vault.name.clone()).context("the vault.yaml names no vault")?;
+        let vault =
+            config.vaults.first().map(|vault| vault.name.clone()).context("the vault.yaml names no vault")?;
         Ok(Self { running, config, vault })
     }
 
@@ -54,8 +55,10 @@ impl EmbeddedVault {
     }
 
     fn provider(&self, principal: &str, call_timeout: Duration) -> Result<Arc<dyn Provider>> {
-        let missing = || format!("the embedded vault's vault.yaml has no principal {principal} with a client secret");
-        let principal = self.config.principals.iter().find(|known| known.name == principal).with_context(missing)?;
+        let missing =
+            || format!("the embedded vault's vault.yaml has no principal {principal} with a client secret");
+        let principal =
+            self.config.principals.iter().find(|known| known.name == principal).with_context(missing)?;
         let client_secret: SecretValue = principal.client_secret.clone().with_context(missing)?;
         let credential = Credential::ClientSecret(ClientSecret {
             tenant: self.config.tenant.clone(),

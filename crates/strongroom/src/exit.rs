@@ -24,7 +24,9 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
         cause.is::<Usage>()
             || cause.is::<ConfigError>()
             || cause.downcast_ref::<strongroom_vault::Error>().is_some_and(strongroom_vault::Error::is_usage)
-            || cause.downcast_ref::<strongroom_secrets::Error>().is_some_and(|e| e.kind() == ErrorKind::Configuration)
+            || cause
+                .downcast_ref::<strongroom_secrets::Error>()
+                .is_some_and(|e| e.kind() == ErrorKind::Configuration)
             || matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Missing(_)))
     });
     ExitCode::from(if wrong_usage { USAGE } else { FAILED })

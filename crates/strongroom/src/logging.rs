@@ -12,8 +12,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Only Strongroom's own modules are ever more talkative than warnings: at their lowest levels HTTP and database libraries
 /// log what passes through them, passwords and tokens among it.
 pub(crate) fn start(default: Level) {
-    let named = |name| std::env::var(name).ok().and_then(|level| level.trim_matches('"').parse::<LevelFilter>().ok());
-    let level = named("STRONGROOM_LOG").or_else(|| named("LOG_LEVEL")).unwrap_or(LevelFilter::from_level(default));
+    let named =
+        |name| std::env::var(name).ok().and_then(|level| level.trim_matches('"').parse::<LevelFilter>().ok());
+    let level =
+        named("STRONGROOM_LOG").or_else(|| named("LOG_LEVEL")).unwrap_or(LevelFilter::from_level(default));
     let ours = [
         "strongroom",
         "strongroom_config",

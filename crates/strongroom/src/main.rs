@@ -24,8 +24,10 @@ use crate::commands::Command;
 /// Keeps the credentials of a data platform in a vault, and only references to them in its metadata
 #[derive(Debug, Parser)]
 #[command(name = "strongroom", version, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done; 1 something failed; 2 wrong usage or configuration; 3 conflicts found, nothing written.\n\
-                        STRONGROOM_LOG=error|warn|info|debug|trace says how much is logged on stderr.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 something failed; 2 wrong usage or configuration; 3 conflicts found, nothing written.\n\
+                        STRONGROOM_LOG=error|warn|info|debug|trace says how much is logged on stderr."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -48,10 +48,12 @@ impl MetadataServer {
         keeping: Keeping,
     ) -> Result<Self> {
         let listener = bind(&settings.server.host, settings.server.port, "SERVER_PORT")?;
-        let admin_listener = bind(&settings.server.admin_host, settings.server.admin_port, "SERVER_ADMIN_PORT")?;
+        let admin_listener =
+            bind(&settings.server.admin_host, settings.server.admin_port, "SERVER_ADMIN_PORT")?;
         let identity = folder.be_the_server(&SystemRandom)?;
         let store =
-            Metastore::open(&Options { path: settings.database.path.clone(), access: Access::Create }).await?;
+            Metastore::open(&Options { path: settings.database.path.clone(), access: Access::Create })
+                .await?;
         let fernet = wiring::fernet(settings, || folder.fernet_key(&SystemRandom).map(Some))?;
         let manager = Arc::new(
             wiring::manager(settings, &store, keeping, provider, fernet, identity.holder.clone()).await?,
@@ -68,7 +70,9 @@ impl MetadataServer {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         });
-        let first_admin = strongroom_server::bootstrap(&app, &admins(settings), &settings.authorizer.principal_domain).await?;
+        let first_admin =
+            strongroom_server::bootstrap(&app, &admins(settings), &settings.authorizer.principal_domain)
+                .await?;
         let (stop, stopped) = watch::channel(false);
         let limits = strongroom_server::Limits::default();
         let (address, admin_address) = (listener.local_addr()?, admin_listener.local_addr()?);
@@ -81,7 +85,9 @@ impl MetadataServer {
         let health = tokio::spawn({
             let router = strongroom_server::health::admin_router(Arc::clone(&app));
             async move {
-                if let Err(error) = strongroom_server::serve(admin_listener, router, limits, told(stopped)).await {
+                if let Err(error) =
+                    strongroom_server::serve(admin_listener, router, limits, told(stopped)).await
+                {
                     tracing::error!(%error, "the admin port is closed");
                 }
             }
@@ -147,7 +153,9 @@ fn bind(host: &str, port: u16, variable: &str) -> Result<TcpListener> {
     let listener = match TcpListener::bind((host, port)) {
         Ok(listener) => listener,
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            bail!("the port {port} is in use on {host}: stop whoever listens there, or set another one with {variable}")
+            bail!(
+                "the port {port} is in use on {host}: stop whoever listens there, or set another one with {variable}"
+            )
         }
         Err(error) => return Err(error).with_context(context),
     };

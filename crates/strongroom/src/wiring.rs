@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use strongroom_config::{AzureKeyVaultSettings, Environment, FernetKey, NamingChoice, SecretsManager, Settings};
+use strongroom_config::{
+    AzureKeyVaultSettings, Environment, FernetKey, NamingChoice, SecretsManager, Settings,
+};
 use strongroom_entities::FernetKeys;
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Keeping, Manager, Parts, Timing};
 use strongroom_metastore::Metastore;
-use strongroom_secrets::azure::{AuthorityHost, AzureConfig, AzureProvider, ClientSecret, Credential, VaultUrl};
+use strongroom_secrets::azure::{
+    AuthorityHost, AzureConfig, AzureProvider, ClientSecret, Credential, VaultUrl,
+};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::transport::Trust;
@@ -95,8 +99,11 @@ pub(crate) fn fernet(
         FernetKey::Keys(keys) => Some(keys.clone()),
         FernetKey::NotSet => made()?,
     };
-    key.map(|key| FernetKeys::parse(&key).map_err(|error| Usage(format!("fernetConfiguration.fernetKey: {error}")).into()))
-        .transpose()
+    key.map(|key| {
+        FernetKeys::parse(&key)
+            .map_err(|error| Usage(format!("fernetConfiguration.fernetKey: {error}")).into())
+    })
+    .transpose()
 }
 
 /// A secrets manager on `store`, as the settings want it.
