@@ -1,9 +1,11 @@
-//! The last step of a write: one transaction that stores the document and completes the intents, and what follows it.
+//! The last step of a write: one transaction that stores documents and completes their intents, and what follows it.
+
+use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom_entities::EntityKind;
 use strongroom_metastore::{
-    Claim, Intent, IntentKind, JournalEntry, NewIntent, Opened, Owner, Relationship, Transaction,
+    Claim, Intent, IntentKind, JournalEntry, NewIntent, Opened, Owner, Relationship, StoreError, Transaction,
 };
 use uuid::Uuid;
 
@@ -32,40 +34,92 @@ pub(crate) struct Storing<'a> {
 impl Manager {
     /// Stores a document whose values are placed. If it cannot be stored, what was placed is taken back.
     pub(crate) async fn store_document(&self, storing: Storing<'_>) -> Result<(), WriteError> {
-        let outcome = match self.transact(&storing).await {
-            Ok(Transacted { transaction, dropped }) => match transaction.commit().await {
-                Ok(()) => Ok(dropped),
-                // Nobody knows whether it took effect: whoever can claim the intents knows that it did not.
-                Err(error) => match &self.keeping {
-                    Keeping::Managed(vault) if !storing.prepared.is_empty() => {
-                        match self.was_committed(vault, storing.prepared).await? {
-                            true => Ok(dropped),
-                            false => return Err(error.into()),
-                        }
-                    }
-                    _ => Err(error.into()),
-                },
-            },
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(dropped) => {
-                reach(Step::Committed);
-                self.delete_dropped(dropped).await;
-                Ok(())
-            }
+        self.store_documents(&[storing]).await.pop().unwrap_or(Err(WriteError::Changed))
+    }
+
+    /// Stores documents whose values are placed, in one commit: each of them whole or not at all, whatever becomes of the
+    /// others. Where one cannot be stored, what was placed for it is taken back.
+    pub(crate) async fn store_documents(&self, storings: &[Storing<'_>]) -> Vec<Result<(), WriteError>> {
+        let mut outcomes = match self.transact(storings).await {
+            Ok(outcomes) => outcomes,
+            // Nothing was committed, or nobody knows: then whoever can claim the intents knows that it was not.
             Err(error) => {
-                if let Keeping::Managed(vault) = &self.keeping {
-                    self.undo_quietly(vault, storing.prepared).await;
+                let error = Arc::new(error);
+                let mut outcomes = Vec::with_capacity(storings.len());
+                for storing in storings {
+                    outcomes.push(self.after_failed_commit(storing, &error).await);
                 }
-                Err(error)
+                outcomes
             }
+        };
+        if outcomes.iter().any(Result::is_ok) {
+            reach(Step::Committed);
+        }
+        let mut results = Vec::with_capacity(outcomes.len());
+        for (storing, outcome) in storings.iter().zip(outcomes.drain(..)) {
+            results.push(match outcome {
+                Ok(dropped) => {
+                    self.delete_dropped(dropped).await;
+                    Ok(())
+                }
+                Err(error) => {
+                    if let Keeping::Managed(vault) = &self.keeping {
+                        self.undo_quietly(vault, storing.prepared).await;
+                    }
+                    Err(error)
+                }
+            });
+        }
+        results
+    }
+
+    /// One transaction: what fails of it is rolled back to where it began, and the rest is committed. Answers with what each
+    /// document no longer refers to; an error means that the commit failed.
+    async fn transact(
+        &self,
+        storings: &[Storing<'_>],
+    ) -> Result<Vec<Result<Vec<Intent>, WriteError>>, StoreError> {
+        let mut transaction = self.store.begin().await?;
+        let mut outcomes = Vec::with_capacity(storings.len());
+        for storing in storings {
+            transaction.mark().await?;
+            let outcome = self.put(&mut transaction, storing).await;
+            if outcome.is_err() {
+                transaction.return_to_mark().await?;
+            }
+            outcomes.push(outcome);
+        }
+        reach(Step::DocumentStored);
+        transaction.commit().await?;
+        Ok(outcomes)
+    }
+
+    /// Whether a document was stored by a transaction whose commit gave no clear answer.
+    async fn after_failed_commit(
+        &self,
+        storing: &Storing<'_>,
+        error: &Arc<StoreError>,
+    ) -> Result<Vec<Intent>, WriteError> {
+        let committed = match &self.keeping {
+            Keeping::Managed(vault) if !storing.prepared.is_empty() => {
+                self.was_committed(vault, storing.prepared).await?
+            }
+            _ => false,
+        };
+        // Intents to delete what lost its last reference are in the database then: they are settled when their lease ends.
+        if committed {
+            Ok(Vec::new())
+        } else {
+            Err(WriteError::Store(StoreError::Database(error.to_string())))
         }
     }
 
-    async fn transact(&self, storing: &Storing<'_>) -> Result<Transacted, WriteError> {
+    async fn put(
+        &self,
+        transaction: &mut Transaction,
+        storing: &Storing<'_>,
+    ) -> Result<Vec<Intent>, WriteError> {
         let Storing { kind, id, document, .. } = *storing;
-        let mut transaction = self.store.begin().await?;
         let row = transaction.lock(kind, id).await?;
         if row.as_ref().map(|row| &row.json) != storing.before {
             return Err(if storing.before.is_some() {
@@ -91,13 +145,12 @@ impl Manager {
         if !transaction.complete_intents(&self.holder, &claims).await? {
             return Err(WriteError::Changed);
         }
-        let dropped = self.write_owners(&mut transaction, storing).await?;
+        let dropped = self.write_owners(transaction, storing).await?;
         if let Some(run) = storing.run {
             let entries: Vec<JournalEntry> = storing.placed.iter().map(journal_entry).collect();
             transaction.journal(run, &entries).await?;
         }
-        reach(Step::DocumentStored);
-        Ok(Transacted { transaction, dropped })
+        Ok(dropped)
     }
 
     /// Writes down whose secrets are whose after this document is stored, and opens an intent to delete each secret that
@@ -199,12 +252,6 @@ impl Manager {
             }
         }
     }
-}
-
-/// A transaction that is ready to be committed, and what is to be deleted at the vault after that.
-struct Transacted {
-    transaction: Transaction,
-    dropped: Vec<Intent>,
 }
 
 fn journal_entry(placed: &Placed) -> JournalEntry {

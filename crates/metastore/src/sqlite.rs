@@ -178,6 +178,24 @@ impl Metastore {
 }
 
 impl Transaction {
+    /// Marks a point that [`Transaction::return_to_mark`] undoes everything after. A later mark takes its place.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn mark(&mut self) -> Result<(), StoreError> {
+        sqlx::query("SAVEPOINT mark").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Undoes what was done since the last mark, and nothing before it.
+    ///
+    /// # Errors
+    /// If the database fails; then the transaction must be dropped.
+    pub async fn return_to_mark(&mut self) -> Result<(), StoreError> {
+        sqlx::query("ROLLBACK TO mark").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
     /// Makes everything that the transaction did permanent.
     ///
     /// # Errors

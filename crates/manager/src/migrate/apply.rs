@@ -1,4 +1,4 @@
-//! Applying a plan: page by page, a page's secrets side by side, each entity in a transaction of its own.
+//! Applying a plan: page by page, a page's secrets side by side; each entity whole or not at all, a page in one commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -38,6 +38,14 @@ struct InHand {
     wanted: std::ops::Range<usize>,
     /// The fields that want them, for messages.
     fields: Vec<String>,
+}
+
+/// An entity whose values are in the vault, before its row is updated.
+struct Ready<'p> {
+    document: Value,
+    placed: Vec<Placed>,
+    prepared: Vec<&'p Prepared>,
+    changes_row: bool,
 }
 
 /// What became of an entity.
@@ -192,19 +200,31 @@ impl Run<'_> {
         let mut refusals = self.withdraw_refused(&in_hand, &mut batch).await?;
         let mut placed: Vec<Option<Result<Placed, WriteError>>> =
             self.manager.carry_out(self.vault, &mut batch, true).await.into_iter().map(Some).collect();
-        let mut outcomes = Vec::with_capacity(in_hand.len());
-        for (index, InHand { entry, wanted, fields }) in in_hand.into_iter().enumerate() {
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(in_hand.len());
+        let mut ready = Vec::new();
+        for (index, InHand { entry, wanted, fields }) in in_hand.iter().enumerate() {
+            let results = placed[wanted.clone()].iter_mut().filter_map(Option::take).collect();
+            let prepared: Vec<&Prepared> = batch.items[wanted.clone()].iter().flatten().collect();
             let outcome = match refusals.remove(&index) {
-                Some((field, error)) => Outcome::Failed { field, error },
-                None => {
-                    let placed = placed[wanted.clone()].iter_mut().filter_map(Option::take).collect();
-                    let prepared: Vec<&Prepared> = batch.items[wanted].iter().flatten().collect();
-                    self.finish(&entry, &fields, placed, &prepared).await?
-                }
+                Some((field, error)) => Some(Outcome::Failed { field, error }),
+                None => match self.make_ready(entry, fields, results, prepared).await? {
+                    Ok(entity) => {
+                        ready.push((index, entity));
+                        None
+                    }
+                    Err(outcome) => Some(outcome),
+                },
             };
-            outcomes.push((entry, outcome));
+            outcomes.push(outcome);
         }
-        Ok(outcomes)
+        for (index, outcome) in self.store(&in_hand, ready).await {
+            outcomes[index] = Some(outcome);
+        }
+        let entries = in_hand.into_iter().map(|in_hand| in_hand.entry);
+        Ok(entries
+            .zip(outcomes)
+            .map(|(entry, outcome)| (entry, outcome.unwrap_or(Outcome::Unchanged)))
+            .collect())
     }
 
     /// What a field brings to the vault: its value, or, for a reference to what OpenMetadata's own server wrote, the value
@@ -283,21 +303,21 @@ impl Run<'_> {
         Ok(refusals)
     }
 
-    /// Stores an entity whose values are in the vault.
-    async fn finish(
+    /// Makes the document of an entity whose values are in the vault; an `Err` is an outcome that needs no storing.
+    async fn make_ready<'p>(
         &mut self,
         entry: &Entry,
         fields: &[String],
         results: Vec<Result<Placed, WriteError>>,
-        prepared: &[&Prepared],
-    ) -> Result<Outcome, MigrateError> {
+        prepared: Vec<&'p Prepared>,
+    ) -> Result<Result<Ready<'p>, Outcome>, MigrateError> {
         let mut placed = Vec::with_capacity(results.len());
         for (field, result) in fields.iter().zip(results) {
             match result {
                 Ok(item) => placed.push(item),
                 Err(error) => {
-                    self.manager.undo_quietly(self.vault, prepared).await;
-                    return Ok(Outcome::Failed { field: field.clone(), error });
+                    self.manager.undo_quietly(self.vault, &prepared).await;
+                    return Ok(Err(Outcome::Failed { field: field.clone(), error }));
                 }
             }
         }
@@ -305,30 +325,50 @@ impl Run<'_> {
         let changes_row = document != entry.row.json;
         if !changes_row && placed.is_empty() && self.references_are_known(entry, &document).await? {
             self.report.secrets.kept += secrets(entry);
-            return Ok(Outcome::Unchanged);
+            return Ok(Err(Outcome::Unchanged));
         }
-        let storing = Storing {
-            kind: entry.row.kind,
-            id: entry.row.id,
-            before: Some(&entry.row.json),
-            document: &document,
-            history: None,
-            relationships: &[],
-            placed: &placed,
-            prepared,
-            run: Some(self.report.run),
+        Ok(Ok(Ready { document, placed, prepared, changes_row }))
+    }
+
+    /// Stores the entities of a page in one commit, since each commit waits for the disk.
+    async fn store(&mut self, in_hand: &[InHand], ready: Vec<(usize, Ready<'_>)>) -> Vec<(usize, Outcome)> {
+        let storings: Vec<Storing<'_>> = ready
+            .iter()
+            .map(|(index, entity)| {
+                let row = &in_hand[*index].entry.row;
+                Storing {
+                    kind: row.kind,
+                    id: row.id,
+                    before: Some(&row.json),
+                    document: &entity.document,
+                    history: None,
+                    relationships: &[],
+                    placed: &entity.placed,
+                    prepared: &entity.prepared,
+                    run: Some(self.report.run),
+                }
+            })
+            .collect();
+        let stored = match storings.is_empty() {
+            true => Vec::new(),
+            false => self.manager.store_documents(&storings).await,
         };
-        match self.manager.store_document(storing).await {
-            Ok(()) => {
-                let written = placed.iter().filter(|item| item.written).count() as u64;
-                self.report.secrets.written += written;
-                self.report.secrets.verified += placed.len() as u64;
-                self.report.secrets.kept += secrets(entry).saturating_sub(written);
-                Ok(if changes_row { Outcome::Changed } else { Outcome::Unchanged })
-            }
-            Err(WriteError::Changed) => Ok(Outcome::Again),
-            Err(error) => Ok(Outcome::Failed { field: String::new(), error }),
+        let mut outcomes = Vec::with_capacity(ready.len());
+        for ((index, entity), stored) in ready.iter().zip(stored) {
+            let outcome = match stored {
+                Ok(()) => {
+                    let written = entity.placed.iter().filter(|item| item.written).count() as u64;
+                    self.report.secrets.written += written;
+                    self.report.secrets.verified += entity.placed.len() as u64;
+                    self.report.secrets.kept += secrets(&in_hand[*index].entry).saturating_sub(written);
+                    if entity.changes_row { Outcome::Changed } else { Outcome::Unchanged }
+                }
+                Err(WriteError::Changed) => Outcome::Again,
+                Err(error) => Outcome::Failed { field: String::new(), error },
+            };
+            outcomes.push((*index, outcome));
         }
+        outcomes
     }
 
     /// The row's new document: references plainly, empty passwords as empty texts, nothing else touched.
