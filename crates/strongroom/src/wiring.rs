@@ -115,10 +115,19 @@ pub(crate) async fn manager(
     fernet: Option<FernetKeys>,
     holder: String,
 ) -> Result<Manager> {
+    let theirs = store.made_by_reference().await?;
     let scheme = match settings.strongroom.naming {
+        Some(NamingChoice::Guide) if theirs => {
+            tracing::warn!(
+                "this database was made by OpenMetadata's own server, which updates and deletes secrets by names that it \
+                 computes itself: under strongroom.naming: guide it will not find them, so do not start it again on this \
+                 database, or leave strongroom.naming out"
+            );
+            NamingScheme::Guide
+        }
         Some(NamingChoice::Guide) => NamingScheme::Guide,
         Some(NamingChoice::Openmetadata) => NamingScheme::Openmetadata,
-        None if store.made_by_reference().await? => NamingScheme::Openmetadata,
+        None if theirs => NamingScheme::Openmetadata,
         None => NamingScheme::Guide,
     };
     let naming = Naming::new(&settings.secrets_manager.prefix, &settings.cluster_name, scheme)
