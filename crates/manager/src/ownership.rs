@@ -9,6 +9,7 @@ const INSTALLATION: &str = "strongroom-installation";
 const ENTITY: &str = "strongroom-entity";
 const FIELD: &str = "strongroom-field";
 const INTENT: &str = "strongroom-intent";
+const ADOPTED: &str = "strongroom-adopted";
 
 /// The longest tag value that every version of the service takes, in characters.
 const MAX_TAG: usize = 256;
@@ -44,13 +45,21 @@ impl FieldOwner {
     /// The tags of a version that is written for this field under `intent`, the users' own tags among them.
     pub(crate) fn tags(&self, installation: Uuid, intent: IntentId, users: &Tags) -> Tags {
         let mut tags = users.clone();
-        tags.extend(self.adoption_tags(installation));
+        tags.extend(self.owner_tags(installation));
         tags.insert(INTENT.to_owned(), intent.to_string());
         tags
     }
 
-    /// The tags that a version gets which is already there and becomes this field's.
-    pub(crate) fn adoption_tags(&self, installation: Uuid) -> Tags {
+    /// The tags of a version that is there already and becomes this field's under `intent`: those it has, and ours.
+    pub(crate) fn adopting_tags(&self, installation: Uuid, intent: IntentId, theirs: &Tags) -> Tags {
+        let mut tags = theirs.clone();
+        tags.extend(self.owner_tags(installation));
+        // Not the tag of a written version: to take this one back is to take our tags off, not to delete it.
+        tags.insert(ADOPTED.to_owned(), intent.to_string());
+        tags
+    }
+
+    fn owner_tags(&self, installation: Uuid) -> Tags {
         Tags::from([
             (INSTALLATION.to_owned(), installation.to_string()),
             (ENTITY.to_owned(), self.entity.to_string()),
@@ -88,4 +97,16 @@ impl TaggedOwner {
 /// The intent under which a version was written.
 pub(crate) fn intent_of(tags: &Tags) -> Option<IntentId> {
     tags.get(INTENT).and_then(|text| Uuid::parse_str(text).ok())
+}
+
+/// The tags that a version had before it was adopted under `intent`; `None` if it was not.
+pub(crate) fn before_adoption(tags: &Tags, intent: IntentId) -> Option<Tags> {
+    let adopted = tags.get(ADOPTED).is_some_and(|tagged| *tagged == intent.to_string());
+    let ours = [INSTALLATION, ENTITY, FIELD, ADOPTED];
+    adopted.then(|| {
+        tags.iter()
+            .filter(|(name, _)| !ours.contains(&name.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
+    })
 }

@@ -12,7 +12,7 @@ use strongroom_secrets::{ErrorKind, ListScope, NewSecret, Provider, SecretName, 
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
 use crate::lease::Lease;
-use crate::ownership::{TaggedOwner, intent_of};
+use crate::ownership::{TaggedOwner, before_adoption, intent_of};
 use crate::placing::latest_properties;
 use crate::{Keeping, Manager};
 
@@ -118,6 +118,13 @@ impl Manager {
             TaggedOwner::Ours { .. } => true,
             TaggedOwner::Nobody | TaggedOwner::Other => false,
         };
+        if let (Some(theirs), Some(version)) =
+            (before_adoption(&latest.tags, intent.claim.id), &latest.version)
+        {
+            self.may_call(lease, &intent.name).await?;
+            vault.set_tags(&intent.name, version, theirs).await?;
+            return Ok(());
+        }
         let referred_to = self.store.begin().await?.is_referred_to(&intent.name).await?;
         match intent.kind {
             IntentKind::Delete if ours && !referred_to => {

@@ -25,11 +25,16 @@ impl Manager {
         let owner = prepared.wanted.owner.clone();
         let (version, written) = match prepared.action.clone() {
             Action::Keep(version) => (version, false),
-            Action::Adopt(version, mut tags) => {
+            Action::Adopt(version, theirs) => {
                 self.may_call(lease, &name).await?;
-                // Without the intent's tag: there is nothing that settling should take back.
-                tags.extend(owner.adoption_tags(self.installation));
-                vault.set_tags(&name, &version, tags).await?;
+                let tags = owner.adopting_tags(self.installation, prepared.claim.id, &theirs);
+                if let Err(error) = vault.set_tags(&name, &version, tags).await {
+                    if may_have_taken_effect(&error) {
+                        prepared.progress = Progress::Unknown;
+                    }
+                    return Err(error.into());
+                }
+                prepared.progress = Progress::Written;
                 reach(Step::SecretAdopted);
                 (version, false)
             }

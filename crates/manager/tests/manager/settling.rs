@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use strongroom_secrets::memory::{Fault, Operation};
-use strongroom_secrets::{ErrorKind, Provider, SecretValue};
+use strongroom_secrets::{ErrorKind, NewSecret, Provider, SecretValue};
 
 use crate::harness::{World, id_of, name, service};
 
@@ -116,4 +116,22 @@ async fn a_recovered_secret_is_deleted_again_if_the_write_failed() {
     world.create(&service(2, "sales", "two")).await.unwrap_err();
     assert!(world.vault.names().is_empty());
     assert_eq!(world.open_intents().await, 0);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_adopted_for_nothing_is_nobodys_again() {
+    let world = World::new().await;
+    let tags = [("whose".to_owned(), "theirs".to_owned())];
+    let theirs = NewSecret { value: "equal".into(), tags: tags.into(), ..NewSecret::default() };
+    world.vault.set(&name(NAME), theirs).await.unwrap();
+    let before = world.vault.get(&name(NAME), None).await.unwrap();
+    world.vault.inject_nth(Operation::SetTags, 1, Fault::After(ErrorKind::TimedOut));
+    world.create(&service(1, "sales", "equal")).await.unwrap_err();
+    let successor = world.as_other("server:successor").await;
+    assert_eq!(successor.manager.settle_abandoned(&["server:test"]).await.unwrap(), 1);
+    let after = world.vault.get(&name(NAME), None).await.unwrap();
+    assert_eq!((after.value, after.properties.tags), (before.value, before.properties.tags));
+    // Another value may still not take its place.
+    let error = successor.create(&service(2, "sales", "another")).await.unwrap_err();
+    assert_eq!(error.status(), 409);
 }
