@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use futures::StreamExt;
 use serde_json::Value;
 
 use crate::app::App;
@@ -12,6 +14,9 @@ use crate::errors::ApiError;
 
 /// How deep a body may be nested. What is stored must be read again, and parsers end at 128.
 pub(crate) const MAX_DEPTH: usize = 64;
+
+/// How much of a body that is too long is read before it is refused, in bytes.
+const OVERRUN: usize = 4 << 20;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -27,17 +32,36 @@ impl FromRequest<Arc<App>> for JsonBody {
             let message = format!("The body of a request may have {limit} bytes at most");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         };
+        // Whoever asks first whether he may send is told at once, and so is who would send far too much.
+        let asks_first = request.headers().contains_key(header::EXPECT);
         let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        let announced = announced.and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
+        if announced > limit && (asks_first || announced > limit.saturating_add(OVERRUN)) {
             return Err(too_large());
         }
-        let read = axum::body::to_bytes(request.into_body(), limit);
+        let read = read(request.into_body(), limit);
         let bytes =
             tokio::time::timeout(app.options.limits.body_read_timeout, read).await.map_err(|_| too_slow())?;
-        // The error of a body that breaks off cannot be told from that of one that is too long, and nobody is left to read it.
-        let bytes = bytes.map_err(|_| too_large())?;
+        let bytes = bytes.ok_or_else(too_large)?;
         parse(&bytes).map(Self)
     }
+}
+
+/// Reads a body of at most `limit` bytes. A longer one is read on for [`OVERRUN`] bytes and forgotten: a client that is still
+/// sending would see the connection break before it reads why. `None` also if the body breaks off: then nobody is left to read it.
+async fn read(body: Body, limit: usize) -> Option<Vec<u8>> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut seen) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.ok()?;
+        seen = seen.saturating_add(chunk.len());
+        if seen <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if seen > limit.saturating_add(OVERRUN) {
+            return None;
+        }
+    }
+    (seen <= limit).then_some(bytes)
 }
 
 fn too_slow() -> ApiError {
