@@ -172,23 +172,16 @@ impl Manager {
         Ok(())
     }
 
-    /// The references of a document that are the users' own: those to secrets that are not kept for the field itself.
-    pub(crate) fn own_references(
-        &self,
-        kind: EntityKind,
-        id: Uuid,
-        document: &Value,
-        is_kept_here: impl Fn(&SecretName, &str) -> bool,
-    ) -> Vec<OwnReference> {
+    /// Every reference of a document, with the field that holds it: those to secrets that are kept for the field, and those that
+    /// are the users' own.
+    pub(crate) fn references(&self, kind: EntityKind, id: Uuid, document: &Value) -> Vec<OwnReference> {
         let mut references = Vec::new();
         for field in strongroom_entities::walk(kind, document).fields {
             let Some(Value::String(text)) = field.get(document) else { continue };
             let Ok(text) = self.readable(&field, text) else { continue };
             if let FieldText::Reference(reference) = reference::classify(text.expose()) {
                 let (name, field) = (reference.name().clone(), field.to_string());
-                if !is_kept_here(&name, &field) {
-                    references.push(OwnReference { name, kind, entity: id, field });
-                }
+                references.push(OwnReference { name, kind, entity: id, field });
             }
         }
         references

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use strongroom_entities::EntityKind;
 use strongroom_metastore::{
-    Claim, Intent, IntentKind, JournalEntry, NewIntent, Opened, Owner, Relationship, StoreError, Transaction,
+    Claim, Intent, IntentKind, JournalEntry, NewIntent, Opened, OwnReference, Owner, Relationship,
+    StoreError, Transaction,
 };
 use uuid::Uuid;
 
@@ -167,24 +168,21 @@ impl Manager {
             transaction.put_owner(&Owner { name, kind, entity: id, field, version }).await?;
         }
         let owned = transaction.owned_by(id).await?;
-        let own = self.own_references(kind, id, document, |name, field| {
-            owned.iter().any(|owner| owner.name == *name && owner.field == field)
-        });
-        transaction.put_own_references(id, &own).await?;
-        let mut dropped = Vec::new();
-        for owner in owned {
-            if !self.refers_to(document, &owner) {
-                dropped.push(owner);
-            }
-        }
-        self.drop_owners(transaction, dropped).await
-    }
-
-    /// Whether the field that a secret is kept for refers to it in this document.
-    fn refers_to(&self, document: &Value, owner: &Owner) -> bool {
-        self.own_references(owner.kind, owner.entity, document, |_, _| false)
+        let references = self.references(kind, id, document);
+        let is_kept = |owner: &Owner, reference: &OwnReference| {
+            owner.name == reference.name && owner.field == reference.field
+        };
+        let own: Vec<_> = references
             .iter()
-            .any(|reference| reference.name == owner.name && reference.field == owner.field)
+            .filter(|reference| !owned.iter().any(|owner| is_kept(owner, reference)))
+            .cloned()
+            .collect();
+        transaction.put_own_references(id, &own).await?;
+        let dropped = owned
+            .into_iter()
+            .filter(|owner| !references.iter().any(|reference| is_kept(owner, reference)))
+            .collect();
+        self.drop_owners(transaction, dropped).await
     }
 
     async fn drop_owners(

@@ -392,7 +392,7 @@ impl Run<'_> {
     /// Whether the users' own references of a row are written down already.
     async fn references_are_known(&self, entry: &Entry, document: &Value) -> Result<bool, MigrateError> {
         let Row { kind, id, .. } = entry.row;
-        for reference in self.manager.own_references(kind, id, document, |_, _| false) {
+        for reference in self.manager.references(kind, id, document) {
             let owned = self.manager.store.owner(&reference.name).await?;
             if owned.is_some_and(|owner| owner.entity == id && owner.field == reference.field) {
                 continue;

@@ -10,10 +10,7 @@ use strongroom_entities::reference::Reference;
 use strongroom_ingestion::{Environment, Loader, Resolver, Wanted, requested};
 use strongroom_secrets::{ErrorKind, SecretValue};
 
-/// Something went wrong at the vault.
-const FAILED: u8 = 1;
-/// The command line or the environment is wrong; the vault was not asked.
-const WRONG_USAGE: u8 = 2;
+use crate::exit::{FAILED, USAGE};
 
 /// Print the values behind references to secrets
 ///
@@ -73,7 +70,7 @@ struct Refusal {
 
 impl Refusal {
     fn usage(message: impl Display) -> Self {
-        Self { code: WRONG_USAGE, messages: vec![message.to_string()] }
+        Self { code: USAGE, messages: vec![message.to_string()] }
     }
 }
 
@@ -92,7 +89,7 @@ async fn values(
     Resolver::new(provider).resolve(&wanted).await.map_err(|failed| {
         let misconfigured = failed.iter().all(|failure| failure.cause().kind() == ErrorKind::Configuration);
         Refusal {
-            code: if misconfigured { WRONG_USAGE } else { FAILED },
+            code: if misconfigured { USAGE } else { FAILED },
             messages: failed.iter().map(ToString::to_string).collect(),
         }
     })
@@ -114,7 +111,7 @@ fn check(args: &ResolveArgs, terminal: bool) -> Result<Vec<Reference>, Refusal> 
     if bad.is_empty() {
         return Ok(good.into_iter().flatten().collect());
     }
-    Err(Refusal { code: WRONG_USAGE, messages: bad.into_iter().filter_map(Result::err).collect() })
+    Err(Refusal { code: USAGE, messages: bad.into_iter().filter_map(Result::err).collect() })
 }
 
 fn print(out: &mut impl Write, args: &ResolveArgs, values: &[SecretValue], terminal: bool) -> io::Result<()> {
@@ -162,7 +159,7 @@ mod tests {
     #[test]
     fn several_references_need_json() {
         let refusal = check(&args(&["a", "b"]), false).unwrap_err();
-        assert_eq!(refusal.code, WRONG_USAGE);
+        assert_eq!(refusal.code, USAGE);
         assert!(refusal.messages[0].contains("--json"));
         assert!(check(&ResolveArgs { json: true, ..args(&["a", "b"]) }, false).is_ok());
     }
@@ -172,7 +169,7 @@ mod tests {
         for json in [false, true] {
             let hidden = ResolveArgs { json, ..args(&["a"]) };
             let refusal = check(&hidden, true).unwrap_err();
-            assert_eq!(refusal.code, WRONG_USAGE);
+            assert_eq!(refusal.code, USAGE);
             assert!(refusal.messages[0].contains("--show"));
             assert!(check(&ResolveArgs { show: true, ..hidden }, true).is_ok());
         }
@@ -182,7 +179,7 @@ mod tests {
     fn what_is_no_reference_is_counted_not_repeated() {
         let args = ResolveArgs { json: true, ..args(&["a", "hunter_2", "secret:"]) };
         let refusal = check(&args, false).unwrap_err();
-        assert_eq!((refusal.code, refusal.messages.len()), (WRONG_USAGE, 2));
+        assert_eq!((refusal.code, refusal.messages.len()), (USAGE, 2));
         assert!(refusal.messages[0].starts_with("REF 2 "), "{refusal:?}");
         assert!(!refusal.messages.concat().contains("hunter"), "{refusal:?}");
     }
@@ -190,9 +187,9 @@ mod tests {
     #[tokio::test]
     async fn an_environment_without_a_vault_is_wrong_usage() {
         let refusal = values(&args(&["a"]), false, &|_| None).await.unwrap_err();
-        assert_eq!(refusal.code, WRONG_USAGE);
+        assert_eq!(refusal.code, USAGE);
         assert!(refusal.messages[0].contains("AZURE_KEY_VAULT_NAME"), "{refusal:?}");
         let noop = ResolveArgs { loader: Loader::Noop, ..args(&["a"]) };
-        assert_eq!(values(&noop, false, &|_| None).await.unwrap_err().code, WRONG_USAGE);
+        assert_eq!(values(&noop, false, &|_| None).await.unwrap_err().code, USAGE);
     }
 }
