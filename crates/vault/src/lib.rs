@@ -11,6 +11,7 @@
 mod access;
 mod config;
 mod data_plane;
+mod directory;
 mod entra;
 mod environment;
 mod error;

@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
 use crate::config::{Checked, VaultConfig};
+use crate::directory::{Directory, HostedVault, Shared};
 use crate::entra::{Authority, SigningKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{Folder, Lock};
@@ -22,7 +23,7 @@ use crate::keys::{Keyring, MasterKey};
 use crate::pki::{Names, Pki, Renewal};
 use crate::run_file::RunFile;
 use crate::server;
-use crate::service::{HostedVault, Service};
+use crate::service::Service;
 use crate::store::Preparing;
 
 /// How long requests in hand may take once the vault is told to stop.
@@ -125,7 +126,7 @@ impl Vault {
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
         let (listen, domain) = (options.listen.unwrap_or(checked.listen), checked.domain.clone());
         let service = open_service(&folder, checked, &master_key_file, &options).await?;
-        let names = Names { domain, vaults: service.vaults.keys().cloned().collect() };
+        let names = Names { domain, vaults: service.directory().vault_names() };
         let pki = Pki::new(folder.clone(), names);
         let (identity, renewal) = pki.ensure(now(&*options.clock))?;
         log_renewal(renewal, &folder.ca());
@@ -241,8 +242,7 @@ async fn open_service(
         authority: Authority::new(&checked.domain, keys),
         domain: checked.domain,
         tenant: checked.tenant,
-        vaults,
-        principals: checked.principals,
+        directory: Shared::new(Directory { vaults, principals: checked.principals }),
         keyring,
         store: store.start(),
         clock: Arc::clone(&options.clock),
@@ -284,10 +284,8 @@ impl Running {
     }
 
     /// The names of the vaults, in order.
-    pub fn vaults(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self.service.vaults.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+    pub fn vaults(&self) -> Vec<String> {
+        self.service.directory().vault_names()
     }
 
     /// The certificate that clients have to trust.

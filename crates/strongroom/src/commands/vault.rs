@@ -85,7 +85,7 @@ async fn serve(args: VaultArgs) -> anyhow::Result<ExitCode> {
 fn greeting(running: &Running) -> String {
     let mut text = String::new();
     for vault in running.vaults() {
-        text.push_str(&format!("vault {vault}: {}\n", running.url(vault)));
+        text.push_str(&format!("vault {vault}: {}\n", running.url(&vault)));
     }
     text.push_str(&format!("tokens: {}/{}\n", running.authority(), running.tenant()));
     text.push_str(&format!("clients have to trust: {}\n", running.ca_file().display()));

@@ -5,9 +5,10 @@ use axum::http::HeaderValue;
 use super::fault::Fault;
 use super::route::Target;
 use crate::access::Principal;
+use crate::directory::{Directory, HostedVault};
 use crate::entra::{TokenFault, Verified};
 use crate::host::Host;
-use crate::service::{HostedVault, Service};
+use crate::service::Service;
 
 /// A caller whose token has been checked.
 pub(super) struct Caller<'a> {
@@ -22,7 +23,8 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// 401 with the challenge that tells clients where to get a token, and for what.
     pub(super) fn authenticate(
-        service: &'a Service,
+        service: &Service,
+        directory: &'a Directory,
         host: &Host,
         header: Option<&HeaderValue>,
     ) -> Result<Self, Fault> {
@@ -47,7 +49,7 @@ impl<'a> Caller<'a> {
                 }
             })
         })?;
-        let principal = service.principals().get(&token.client_id);
+        let principal = directory.principals.get(&token.client_id);
         Ok(Self { token, principal })
     }
 

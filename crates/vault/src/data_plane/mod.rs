@@ -28,8 +28,9 @@ use fault::Fault;
 pub(crate) use route::Operation;
 use secrets::Answer;
 
+use crate::directory::HostedVault;
 use crate::host::Host;
-use crate::service::{HostedVault, Service};
+use crate::service::Service;
 
 /// The largest value, each of its bytes escaped, and all else that a request can say.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -76,9 +77,12 @@ pub(crate) async fn handle(State(service): State<Arc<Service>>, request: Request
 
 async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subject) -> Result<Answer, Fault> {
     let host = Host::of(parts).ok_or_else(|| Fault::bad_parameter("The request names no host."))?;
-    let vault = service.vault(&host).ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
+    let directory = service.directory();
+    let vault = directory
+        .vault(&host, service.domain())
+        .ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
     subject.vault = Some(vault.key.clone());
-    let caller = Caller::authenticate(service, &host, parts.headers.get(header::AUTHORIZATION))?;
+    let caller = Caller::authenticate(service, &directory, &host, parts.headers.get(header::AUTHORIZATION))?;
     subject.principal = Some(caller.name().to_owned());
 
     let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)

@@ -17,6 +17,7 @@ use super::claims::LIFETIME;
 use super::fault::Fault;
 use crate::access::SignIn;
 use crate::config::is_tenant;
+use crate::directory::Directory;
 use crate::service::Service;
 
 /// What a client sends. The other fields that clients add (`client_info`, telemetry) mean nothing here.
@@ -80,14 +81,15 @@ fn grant(service: &Service, tenant: &str, request: Request) -> Result<String, Fa
     let client = request.client_id.filter(|id| !id.is_empty()).ok_or(Fault::MissingParameter("client_id"))?;
     let audience = audience(request.scope.as_deref(), request.resource.as_deref())?;
     let secret = request.client_secret.filter(|secret| !secret.is_empty()).ok_or(Fault::MissingSecret)?;
-    let principal = match service.principals().sign_in(&client, &secret) {
+    let directory = service.directory();
+    let principal = match directory.principals.sign_in(&client, &secret) {
         SignIn::Welcome(principal) => principal,
         // What was sent as an id is shown only if it can be one: it may be a misplaced secret.
         SignIn::UnknownClient => {
             let shown = if Uuid::try_parse(&client).is_ok() { client } else { "(not a UUID)".to_owned() };
             return Err(Fault::UnknownClient(shown));
         }
-        SignIn::WrongSecret => return Err(Fault::WrongSecret(principal_id(service, &client))),
+        SignIn::WrongSecret => return Err(Fault::WrongSecret(principal_id(&directory, &client))),
     };
     let now = service.clock().now_seconds();
     let token =
@@ -100,8 +102,8 @@ fn grant(service: &Service, tenant: &str, request: Request) -> Result<String, Fa
 }
 
 /// The id as it is configured, rather than as it was sent.
-fn principal_id(service: &Service, client: &str) -> String {
-    service.principals().get(client).map(|principal| principal.client_id.clone()).unwrap_or_default()
+fn principal_id(directory: &Directory, client: &str) -> String {
+    directory.principals.get(client).map(|principal| principal.client_id.clone()).unwrap_or_default()
 }
 
 /// What the token is for: the one resource of the scope, or the older parameter.
