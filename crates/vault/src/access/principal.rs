@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use strongroom_secrets::SecretValue;
 use uuid::Uuid;
 
-use super::{Action, Role};
+use super::{Action, Credentials, Role};
 
 /// An application that can sign in.
 #[derive(Debug, Clone)]
@@ -16,23 +15,13 @@ pub(crate) struct Principal {
     pub(crate) client_id: String,
     /// The object id. Azure draws one; here it follows from the client id, so that it is the same after each start.
     pub(crate) object_id: Uuid,
-    secret: SecretDigest,
+    pub(crate) credentials: Credentials,
     /// By vault, in lower case.
     roles: HashMap<String, Vec<Role>>,
 }
 
-/// A client secret's SHA-256: enough to compare with, and nothing to leak.
-#[derive(Clone)]
-struct SecretDigest([u8; 32]);
-
-impl std::fmt::Debug for SecretDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretDigest(***)")
-    }
-}
-
 impl Principal {
-    pub(crate) fn new(name: &str, client_id: &str, secret: &SecretValue) -> Self {
+    pub(crate) fn new(name: &str, client_id: &str, credentials: Credentials) -> Self {
         let id =
             digest(&SHA256, format!("strongroom object id of {}", client_id.to_ascii_lowercase()).as_bytes());
         let mut bytes = [0; 16];
@@ -41,7 +30,7 @@ impl Principal {
             name: name.to_owned(),
             client_id: client_id.to_owned(),
             object_id: uuid::Builder::from_custom_bytes(bytes).into_uuid(),
-            secret: SecretDigest(sha256(secret)),
+            credentials,
             roles: HashMap::new(),
         }
     }
@@ -89,24 +78,18 @@ impl Principals {
         self.0.get(&client_id.to_ascii_lowercase())
     }
 
-    /// Checks a client secret. An unknown client costs the same work as a known one, so that time tells nobody which
-    /// clients exist.
-    pub(crate) fn sign_in(&self, client_id: &str, secret: &SecretValue) -> SignIn<'_> {
+    /// Checks a client secret. An unknown client costs the same work as a known one with a secret in the configuration.
+    pub(crate) async fn sign_in(&self, client_id: &str, secret: &SecretValue) -> SignIn<'_> {
         let principal = self.get(client_id);
-        let expected = principal.map_or([0; 32], |principal| principal.secret.0);
-        let equal = verify_slices_are_equal(&sha256(secret), &expected).is_ok();
+        let nobody = Credentials::default();
+        let credentials = principal.map_or(&nobody, |principal| &principal.credentials);
+        let right = credentials.accept_secret(secret).await;
         match principal {
-            Some(principal) if equal => SignIn::Welcome(principal),
+            Some(principal) if right => SignIn::Welcome(principal),
             Some(_) => SignIn::WrongSecret,
             None => SignIn::UnknownClient,
         }
     }
-}
-
-fn sha256(secret: &SecretValue) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, secret.expose().as_bytes()).as_ref());
-    bytes
 }
 
 #[cfg(test)]
@@ -114,18 +97,19 @@ mod tests {
     use super::*;
 
     fn principals() -> Principals {
-        let mut principal = Principal::new("server", "ABC-1", &SecretValue::new("s3rver"));
+        let mut principal =
+            Principal::new("server", "ABC-1", Credentials::of_secret(&SecretValue::new("s3rver")));
         principal.assign("v1".into(), Role::SecretsUser);
         Principals::new(vec![principal])
     }
 
-    #[test]
-    fn a_client_id_compares_without_case_and_a_secret_exactly() {
+    #[tokio::test]
+    async fn a_client_id_compares_without_case_and_a_secret_exactly() {
         let principals = principals();
-        assert!(matches!(principals.sign_in("abc-1", &"s3rver".into()), SignIn::Welcome(_)));
-        assert!(matches!(principals.sign_in("abc-1", &"S3rver".into()), SignIn::WrongSecret));
-        assert!(matches!(principals.sign_in("abc-1", &"".into()), SignIn::WrongSecret));
-        assert!(matches!(principals.sign_in("abc-2", &"s3rver".into()), SignIn::UnknownClient));
+        assert!(matches!(principals.sign_in("abc-1", &"s3rver".into()).await, SignIn::Welcome(_)));
+        assert!(matches!(principals.sign_in("abc-1", &"S3rver".into()).await, SignIn::WrongSecret));
+        assert!(matches!(principals.sign_in("abc-1", &"".into()).await, SignIn::WrongSecret));
+        assert!(matches!(principals.sign_in("abc-2", &"s3rver".into()).await, SignIn::UnknownClient));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::parse::suggest;
 use super::{PrincipalSettings, VaultConfig, VaultSettings};
-use crate::access::{Principal, Principals, Role};
+use crate::access::{Credentials, Principal, Principals, Role};
 use crate::error::{Error, Result};
 
 /// A configuration that keeps all rules.
@@ -160,7 +160,7 @@ fn check_principals(
                     .with_hint("give it clientSecret or clientSecretFile"));
             }
         };
-        let mut principal = Principal::new(name, id, secret);
+        let mut principal = Principal::new(name, id, Credentials::of_secret(secret));
         for assignment in &settings.roles {
             let vault = assignment.vault.to_ascii_lowercase();
             if !vaults.contains_key(&vault) {
@@ -198,8 +198,8 @@ mod tests {
                 name: "server".into(),
                 client_id: "11111111-1111-1111-1111-111111111111".into(),
                 client_secret: Some(SecretValue::new("hunter2")),
-                client_secret_file: None,
                 roles: vec![RoleAssignment { vault: "V1".into(), role: "key vault secrets officer".into() }],
+                ..PrincipalSettings::default()
             }],
             ..VaultConfig::default()
         }

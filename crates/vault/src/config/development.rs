@@ -20,8 +20,8 @@ impl VaultConfig {
             name: name.to_owned(),
             client_id: random.uuid().to_string(),
             client_secret: Some(SecretValue::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()))),
-            client_secret_file: None,
             roles: vec![RoleAssignment { vault: vault.to_owned(), role: role.name().to_owned() }],
+            ..PrincipalSettings::default()
         };
         Self {
             vaults: vec![VaultSettings::named(vault)],

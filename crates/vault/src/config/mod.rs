@@ -61,7 +61,7 @@ impl VaultSettings {
 }
 
 /// One principal: an application that signs in with a client id and a client secret.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PrincipalSettings {
     /// Its name, for people, logs and `strongroom vault env`.

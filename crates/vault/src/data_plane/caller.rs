@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::route::Target;
 use crate::access::Principal;
 use crate::directory::{Directory, HostedVault};
-use crate::entra::{TokenFault, Verified};
+use crate::entra::{self, TokenFault, Verified};
 use crate::host::Host;
 use crate::service::Service;
 
@@ -22,7 +22,7 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// 401 with the challenge that tells clients where to get a token, and for what.
-    pub(super) fn authenticate(
+    pub(super) async fn authenticate(
         service: &Service,
         directory: &'a Directory,
         host: &Host,
@@ -36,7 +36,7 @@ impl<'a> Caller<'a> {
             .map(|(_, token)| token.trim())
             .filter(|token| !token.is_empty())
             .ok_or_else(|| refuse("AKV10000: Request is missing a Bearer or PoP token."))?;
-        let token = service.authority().verify(token, service.clock().now_seconds()).map_err(|fault| {
+        let token = entra::believe(service, token).await.map_err(|fault| {
             refuse(match fault {
                 TokenFault::Issuer => "AKV10032: The token comes from another issuer than this vault's.",
                 TokenFault::Audience => {

@@ -82,7 +82,8 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
         .vault(&host, service.domain())
         .ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
     subject.vault = Some(vault.key.clone());
-    let caller = Caller::authenticate(service, &directory, &host, parts.headers.get(header::AUTHORIZATION))?;
+    let caller =
+        Caller::authenticate(service, &directory, &host, parts.headers.get(header::AUTHORIZATION)).await?;
     subject.principal = Some(caller.name().to_owned());
 
     let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)

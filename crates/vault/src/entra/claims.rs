@@ -157,10 +157,10 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::{Algorithm, EncodingKey, Header};
     use serde_json::json;
-    use strongroom_secrets::SecretValue;
     use strongroom_secrets::random::SystemRandom;
 
     use super::*;
+    use crate::access::Credentials;
     use crate::keys::{Keyring, MasterKey};
 
     const NOW: i64 = 1_800_000_000;
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn claims(authority: &Authority) -> Claims {
-        let principal = Principal::new("server", "client-1", &SecretValue::new("s"));
+        let principal = Principal::new("server", "client-1", Credentials::default());
         let token = authority.issue("adfs", KEY_VAULT, &principal, NOW, &SystemRandom).unwrap();
         authority.keys[0].verify(&token).unwrap()
     }

@@ -39,7 +39,7 @@ pub(super) async fn token(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    answer(&service, &tenant, &headers, request)
+    answer(&service, &tenant, &headers, request).await
 }
 
 pub(super) async fn adfs_token(
@@ -47,11 +47,11 @@ pub(super) async fn adfs_token(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    answer(&service, "adfs", &headers, request)
+    answer(&service, "adfs", &headers, request).await
 }
 
-fn answer(service: &Service, tenant: &str, headers: &HeaderMap, request: Request) -> Response {
-    match grant(service, tenant, request) {
+async fn answer(service: &Service, tenant: &str, headers: &HeaderMap, request: Request) -> Response {
+    match grant(service, tenant, request).await {
         Ok(token) => Json(json!({
             "token_type": "Bearer",
             "expires_in": LIFETIME - 1,
@@ -66,7 +66,7 @@ fn answer(service: &Service, tenant: &str, headers: &HeaderMap, request: Request
     }
 }
 
-fn grant(service: &Service, tenant: &str, request: Request) -> Result<String, Fault> {
+async fn grant(service: &Service, tenant: &str, request: Request) -> Result<String, Fault> {
     // The extractor's message could quote the body, and with it the secret.
     let Form(request) = request.map_err(|_| Fault::MalformedForm)?;
     if !is_tenant(tenant) {
@@ -82,7 +82,7 @@ fn grant(service: &Service, tenant: &str, request: Request) -> Result<String, Fa
     let audience = audience(request.scope.as_deref(), request.resource.as_deref())?;
     let secret = request.client_secret.filter(|secret| !secret.is_empty()).ok_or(Fault::MissingSecret)?;
     let directory = service.directory();
-    let principal = match directory.principals.sign_in(&client, &secret) {
+    let principal = match directory.principals.sign_in(&client, &secret).await {
         SignIn::Welcome(principal) => principal,
         // What was sent as an id is shown only if it can be one: it may be a misplaced secret.
         SignIn::UnknownClient => {

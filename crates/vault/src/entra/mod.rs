@@ -24,6 +24,11 @@ use crate::service::Service;
 /// A token request is a short form.
 const BODY_LIMIT: usize = 64 * 1024;
 
+/// Whom a token is for, if it is one of ours, for this service, and of this time.
+pub(crate) async fn believe(service: &Service, token: &str) -> Result<Verified, TokenFault> {
+    service.authority().verify(token, service.clock().now_seconds())
+}
+
 /// All paths of the token service.
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()

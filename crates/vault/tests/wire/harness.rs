@@ -36,11 +36,11 @@ pub(crate) fn config() -> VaultConfig {
         name: name.into(),
         client_id: id.into(),
         client_secret: Some(secret.into()),
-        client_secret_file: None,
         roles: roles
             .iter()
             .map(|(vault, role)| RoleAssignment { vault: (*vault).into(), role: (*role).into() })
             .collect(),
+        ..PrincipalSettings::default()
     };
     let protected = VaultSettings {
         name: "protected".into(),
