@@ -25,7 +25,7 @@ mod service;
 mod store;
 mod vault;
 
-pub use config::{PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
+pub use config::{FederatedSettings, PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use vault::{ConfigSource, Options, Running, Vault};

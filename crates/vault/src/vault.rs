@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Checked, VaultConfig};
 use crate::directory::{Directory, HostedVault, Shared};
-use crate::entra::{Authority, SigningKey};
+use crate::entra::{Authority, SigningKey, Tenants};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{Folder, Lock};
 use crate::keys::{Keyring, MasterKey};
@@ -239,7 +239,7 @@ async fn open_service(
         vaults.insert(key, hosted);
     }
     Ok(Service {
-        authority: Authority::new(&checked.domain, keys),
+        authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
         domain: checked.domain,
         tenant: checked.tenant,
         directory: Shared::new(Directory { vaults, principals: checked.principals }),

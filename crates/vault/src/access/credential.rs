@@ -4,16 +4,45 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use strongroom_secrets::SecretValue;
 
+use super::{Certificate, IssuerKeys};
+
 /// All that a principal can sign in with; any one of them will do.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Credentials {
     secrets: Vec<SecretDigest>,
+    certificates: Vec<Certificate>,
+    federated: Vec<FederatedCredential>,
+}
+
+/// A foreign identity that counts as the principal: who issues it, about whom, and for whom.
+#[derive(Debug, Clone)]
+pub(crate) struct FederatedCredential {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+    pub(crate) keys: IssuerKeys,
 }
 
 impl Credentials {
     /// A client secret of the configuration.
     pub(crate) fn of_secret(secret: &SecretValue) -> Self {
-        Self { secrets: vec![SecretDigest::of(secret)] }
+        Self { secrets: vec![SecretDigest::of(secret)], ..Self::default() }
+    }
+
+    pub(crate) fn add_certificate(&mut self, certificate: Certificate) {
+        self.certificates.push(certificate);
+    }
+
+    pub(crate) fn add_federated(&mut self, credential: FederatedCredential) {
+        self.federated.push(credential);
+    }
+
+    pub(crate) fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    pub(crate) fn federated(&self) -> &[FederatedCredential] {
+        &self.federated
     }
 
     /// Whether this is one of the client secrets. Who has none costs as much work as who has one.

@@ -1,9 +1,13 @@
 //! Who may do what: principals, roles, and the actions that roles grant.
 
+mod certificate;
 mod credential;
+mod issuer_keys;
 mod principal;
 mod role;
 
-pub(crate) use credential::Credentials;
+pub(crate) use certificate::Certificate;
+pub(crate) use credential::{Credentials, FederatedCredential};
+pub(crate) use issuer_keys::{IssuerKeys, KeySource};
 pub(crate) use principal::{Principal, Principals, SignIn};
 pub(crate) use role::{Action, Role};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use super::parse::suggest;
-use super::{PrincipalSettings, VaultConfig, VaultSettings};
-use crate::access::{Credentials, Principal, Principals, Role};
+use super::{PrincipalSettings, VaultConfig, VaultSettings, credentials};
+use crate::access::{Principal, Principals, Role};
 use crate::error::{Error, Result};
 
 /// A configuration that keeps all rules.
@@ -15,6 +15,7 @@ pub(crate) struct Checked {
     /// In lower case.
     pub(crate) domain: String,
     pub(crate) tenant: String,
+    pub(crate) tenants: Vec<String>,
     /// By name in lower case.
     pub(crate) vaults: BTreeMap<String, VaultSettings>,
     pub(crate) principals: Principals,
@@ -25,13 +26,15 @@ impl VaultConfig {
     pub(crate) fn check(&self) -> Result<Checked> {
         let domain = self.domain.to_ascii_lowercase();
         check_domain(&domain)?;
-        check_tenant(&self.tenant)?;
+        check_tenant("tenant", &self.tenant)?;
+        self.tenants.iter().try_for_each(|tenant| check_tenant("tenants", tenant))?;
         let vaults = check_vaults(&self.vaults)?;
         let principals = check_principals(&self.principals, &vaults)?;
         Ok(Checked {
             listen: self.listen_address()?,
             domain,
             tenant: self.tenant.to_ascii_lowercase(),
+            tenants: self.tenants.clone(),
             vaults,
             principals,
         })
@@ -63,17 +66,20 @@ fn check_domain(domain: &str) -> Result<()> {
 }
 
 /// Tenants are ids or domain names; Entra ID has no other form, and the text becomes part of URLs.
-pub(crate) fn is_tenant(tenant: &str) -> bool {
+fn is_tenant(tenant: &str) -> bool {
     (1..=128).contains(&tenant.len())
         && tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
         && tenant.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn check_tenant(tenant: &str) -> Result<()> {
-    if is_tenant(tenant) {
+fn check_tenant(key: &str, tenant: &str) -> Result<()> {
+    // Entra ID's paths have these words in the place of a tenant.
+    let reserved =
+        ["common", "organizations", "consumers"].iter().any(|word| tenant.eq_ignore_ascii_case(word));
+    if is_tenant(tenant) && !reserved {
         return Ok(());
     }
-    Err(Error::configuration(format!("tenant: {tenant:?} is not a tenant id"))
+    Err(Error::configuration(format!("{key}: {tenant:?} is not a tenant id"))
         .with_hint("write an id, a domain name, or adfs"))
 }
 
@@ -148,19 +154,7 @@ fn check_principals(
                 other.name
             )));
         }
-        let secret = match &settings.client_secret {
-            Some(secret) if !secret.is_empty() => secret,
-            Some(_) => {
-                return Err(Error::configuration(format!(
-                    "principals: the client secret of {name:?} is empty"
-                )));
-            }
-            None => {
-                return Err(Error::configuration(format!("principals: {name:?} has no client secret"))
-                    .with_hint("give it clientSecret or clientSecretFile"));
-            }
-        };
-        let mut principal = Principal::new(name, id, Credentials::of_secret(secret));
+        let mut principal = Principal::new(name, id, credentials::check(settings)?);
         for assignment in &settings.roles {
             let vault = assignment.vault.to_ascii_lowercase();
             if !vaults.contains_key(&vault) {
@@ -231,6 +225,7 @@ mod tests {
             (fault(|c| c.domain = "a..b".into()), "domain: \"a..b\" is not a DNS name"),
             (fault(|c| c.domain = "127.0.0.1".into()), "is not a DNS name"),
             (fault(|c| c.tenant = "a/b".into()), "tenant: \"a/b\" is not a tenant id"),
+            (fault(|c| c.tenants = vec!["Common".into()]), "tenants: \"Common\" is not a tenant id"),
             (fault(|c| c.vaults[0].name = "1v".into()), "does not start with a letter"),
             (fault(|c| c.vaults[0].name = "v--1".into()), "two in a row"),
             (fault(|c| c.vaults[0].name = "v".repeat(25)), "more than 24"),

@@ -50,6 +50,10 @@ impl VaultConfig {
         out.push_str(&format!("listen: {}\n", quote(&self.listen)));
         out.push_str(&format!("domain: {}\n", quote(&self.domain)));
         out.push_str(&format!("tenant: {}\n", quote(&self.tenant)));
+        if !self.tenants.is_empty() {
+            let tenants: Vec<_> = self.tenants.iter().map(|tenant| quote(tenant)).collect();
+            out.push_str(&format!("tenants: [{}]\n", tenants.join(", ")));
+        }
         out.push_str(if self.vaults.is_empty() { "vaults: []\n" } else { "vaults:\n" });
         for vault in &self.vaults {
             out.push_str(&format!("  - name: {}\n", quote(&vault.name)));

@@ -1,10 +1,12 @@
 //! `vault.yaml`: where to listen, which vaults there are, and who may do what in them.
 //!
 //! [`VaultConfig`] is what the file says, word for word; [`VaultConfig::check`] turns it into what the service works with.
-//! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`development`] makes the file
+//! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`credentials`] those of what proves
+//! who a principal is, [`development`] makes the file
 //! that a first start without any gets.
 
 mod check;
+mod credentials;
 mod development;
 mod parse;
 
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use strongroom_secrets::SecretValue;
 
-pub(crate) use check::{Checked, is_tenant};
+pub(crate) use check::Checked;
 pub(crate) use parse::suggest;
 
 use crate::error::{Error, Result};
@@ -29,6 +31,8 @@ pub struct VaultConfig {
     pub domain: String,
     /// The tenant that the challenge names. `adfs` lets Microsoft's clients skip instance discovery.
     pub tenant: String,
+    /// Further tenants that issue tokens, besides `tenant` and `adfs`.
+    pub tenants: Vec<String>,
     /// The vaults.
     pub vaults: Vec<VaultSettings>,
     /// Who may sign in.
@@ -60,7 +64,7 @@ impl VaultSettings {
     }
 }
 
-/// One principal: an application that signs in with a client id and a client secret.
+/// One principal: an application that signs in with a client id and something that proves who it is.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PrincipalSettings {
@@ -74,9 +78,35 @@ pub struct PrincipalSettings {
     /// The file that holds its secret; a relative path starts at the folder of `vault.yaml`.
     #[serde(default)]
     pub client_secret_file: Option<PathBuf>,
+    /// PEM files, each with a certificate whose key signs the principal's client assertions.
+    #[serde(default)]
+    pub certificates: Vec<PathBuf>,
+    /// Identities of other issuers that count as the principal.
+    #[serde(default)]
+    pub federated_credentials: Vec<FederatedSettings>,
     /// What it may do. Nothing, if empty.
     #[serde(default)]
     pub roles: Vec<RoleAssignment>,
+}
+
+/// An identity of another issuer, such as a Kubernetes service account, that counts as a principal.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FederatedSettings {
+    /// The claim `iss` of its tokens, letter for letter.
+    pub issuer: String,
+    /// The claim `sub`: `system:serviceaccount:<namespace>:<name>` for Kubernetes.
+    pub subject: String,
+    /// What must be among the claim `aud`.
+    #[serde(default = "default_audience")]
+    pub audience: String,
+    /// The file with the issuer's JSON Web Key Set; either this or [`jwks_url`](Self::jwks_url). It is read again when it
+    /// changes.
+    #[serde(default)]
+    pub jwks_file: Option<PathBuf>,
+    /// The `https` address of the issuer's JSON Web Key Set.
+    #[serde(default)]
+    pub jwks_url: Option<String>,
 }
 
 /// One role in one vault.
@@ -95,6 +125,7 @@ impl Default for VaultConfig {
             listen: "127.0.0.1:8443".to_owned(),
             domain: "vault.localhost".to_owned(),
             tenant: "adfs".to_owned(),
+            tenants: Vec::new(),
             vaults: Vec::new(),
             principals: Vec::new(),
         }
@@ -112,8 +143,21 @@ impl VaultConfig {
                 .with_hint("correct --config, or leave it out: a first start makes a file by itself")
         })?;
         let mut config = parse::parse(&text, path)?;
-        config.read_secret_files(path.parent().unwrap_or(Path::new(".")))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        config.read_secret_files(base)?;
+        config.resolve_paths(base);
         Ok(config)
+    }
+
+    /// Relative paths start at the folder of the file.
+    fn resolve_paths(&mut self, base: &Path) {
+        for principal in &mut self.principals {
+            let federated =
+                principal.federated_credentials.iter_mut().filter_map(|known| known.jwks_file.as_mut());
+            for path in principal.certificates.iter_mut().chain(federated) {
+                *path = base.join(&*path);
+            }
+        }
     }
 
     /// Replaces each `clientSecretFile` by what the file holds, without the line break at its end.
@@ -140,6 +184,10 @@ impl VaultConfig {
         }
         Ok(())
     }
+}
+
+fn default_audience() -> String {
+    "api://AzureADTokenExchange".to_owned()
 }
 
 const fn default_retention() -> u32 {

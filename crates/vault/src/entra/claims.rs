@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use strongroom_secrets::Random;
 
-use super::SigningKey;
+use super::resource::Audience;
+use super::{SigningKey, Tenants};
 use crate::access::Principal;
 use crate::error::Error;
 
 /// How long a token is good for, in seconds. Entra ID's are good for an hour, too.
-pub(crate) const LIFETIME: i64 = 3600;
+pub(super) const LIFETIME: i64 = 3600;
 
 /// How far another machine's clock may be off, in seconds.
 const LEEWAY: i64 = 60;
@@ -16,11 +17,10 @@ const LEEWAY: i64 = 60;
 /// A longer text is no token of ours; nothing of it is decoded.
 const MAX_LENGTH: usize = 8 * 1024;
 
-/// The audience that tokens for the real service have.
-const KEY_VAULT: &str = "https://vault.azure.net";
-
-/// The claims of an access token (<https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The claims of an access token for an application
+/// (<https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>). Their form is version 1.0, whichever
+/// endpoint was asked: the resource decides it, and Key Vault and Resource Manager take that.
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Claims {
     pub(super) aud: String,
     pub(super) iss: String,
@@ -28,11 +28,46 @@ pub(super) struct Claims {
     pub(super) nbf: i64,
     pub(super) exp: i64,
     pub(super) appid: String,
+    /// How the application proved who it is: 1 by a secret, 2 by a certificate or a like of it.
+    pub(super) appidacr: &'static str,
+    pub(super) idp: String,
+    pub(super) idtyp: &'static str,
     pub(super) oid: String,
     pub(super) sub: String,
     pub(super) tid: String,
     pub(super) uti: String,
-    pub(super) ver: String,
+    pub(super) ver: &'static str,
+}
+
+/// What is looked at when a token comes back.
+#[derive(Debug, Deserialize)]
+struct Presented {
+    aud: String,
+    iss: String,
+    nbf: i64,
+    exp: i64,
+    appid: String,
+    oid: String,
+    tid: String,
+}
+
+/// What a token is to say.
+#[derive(Debug)]
+pub(super) struct Grant<'a> {
+    /// In lower case.
+    pub(super) tenant: &'a str,
+    pub(super) audience: &'a str,
+    pub(super) principal: &'a Principal,
+    pub(super) proof: Strength,
+    /// In seconds.
+    pub(super) lifetime: i64,
+}
+
+/// What stood behind a sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    Secret,
+    Key,
 }
 
 /// Who a token is for, once it has been checked.
@@ -62,14 +97,19 @@ pub(crate) enum TokenFault {
 #[derive(Debug)]
 pub(crate) struct Authority {
     domain: String,
+    tenants: Tenants,
     /// The newest first: it signs, all of them check.
     keys: Vec<SigningKey>,
 }
 
 impl Authority {
     /// `keys` has at least one key, the newest first.
-    pub(crate) fn new(domain: &str, keys: Vec<SigningKey>) -> Self {
-        Self { domain: domain.to_owned(), keys }
+    pub(crate) fn new(domain: &str, tenants: Tenants, keys: Vec<SigningKey>) -> Self {
+        Self { domain: domain.to_owned(), tenants, keys }
+    }
+
+    pub(super) fn tenants(&self) -> &Tenants {
+        &self.tenants
     }
 
     pub(super) fn keys(&self) -> &[SigningKey] {
@@ -82,27 +122,27 @@ impl Authority {
     }
 
     /// Issues a token that is good from now on.
-    pub(super) fn issue(
-        &self,
-        tenant: &str,
-        audience: &str,
-        principal: &Principal,
-        now: i64,
-        random: &dyn Random,
-    ) -> Result<String, Error> {
-        let object_id = principal.object_id.to_string();
+    pub(super) fn issue(&self, grant: &Grant<'_>, now: i64, random: &dyn Random) -> Result<String, Error> {
+        let object_id = grant.principal.object_id.to_string();
+        let issuer = self.issuer(grant.tenant);
         let claims = Claims {
-            aud: audience.to_owned(),
-            iss: self.issuer(tenant),
+            aud: grant.audience.to_owned(),
+            iss: issuer.clone(),
             iat: now,
             nbf: now,
-            exp: now + LIFETIME,
-            appid: principal.client_id.clone(),
+            exp: now + grant.lifetime,
+            appid: grant.principal.client_id.clone(),
+            appidacr: match grant.proof {
+                Strength::Secret => "1",
+                Strength::Key => "2",
+            },
+            idp: issuer,
+            idtyp: "app",
             oid: object_id.clone(),
             sub: object_id,
-            tid: tenant.to_owned(),
+            tid: grant.tenant.to_owned(),
             uti: random.uuid().to_string(),
-            ver: "1.0".to_owned(),
+            ver: "1.0",
         };
         self.keys
             .first()
@@ -112,18 +152,18 @@ impl Authority {
     }
 
     /// Checks signature, key, issuer, audience and time.
-    pub(crate) fn verify(&self, token: &str, now: i64) -> Result<Verified, TokenFault> {
+    pub(super) fn verify(&self, token: &str, audience: Audience, now: i64) -> Result<Verified, TokenFault> {
         if token.len() > MAX_LENGTH {
             return Err(TokenFault::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Invalid)?;
         let kid = header.kid.ok_or(TokenFault::Invalid)?;
         let key = self.keys.iter().find(|key| key.kid() == kid).ok_or(TokenFault::Invalid)?;
-        let claims: Claims = key.verify(token).map_err(|_| TokenFault::Invalid)?;
-        if claims.iss != self.issuer(&claims.tid) {
+        let claims: Presented = key.verify(token).map_err(|_| TokenFault::Invalid)?;
+        if !self.tenants.issues(&claims.tid) || claims.iss != self.issuer(&claims.tid) {
             return Err(TokenFault::Issuer);
         }
-        if !self.is_audience(&claims.aud) {
+        if !audience.is(&claims.aud, &self.domain) {
             return Err(TokenFault::Audience);
         }
         if now >= claims.exp.saturating_add(LEEWAY) {
@@ -134,21 +174,6 @@ impl Authority {
         }
         Ok(Verified { client_id: claims.appid, object_id: claims.oid, issuer: claims.iss })
     }
-
-    /// The real service's name, or what our challenge calls the resource: the domain, with whatever port it is reached at.
-    fn is_audience(&self, audience: &str) -> bool {
-        let audience = audience.strip_suffix('/').unwrap_or(audience);
-        if audience.eq_ignore_ascii_case(KEY_VAULT) {
-            return true;
-        }
-        let Some(host) = audience.strip_prefix("https://") else { return false };
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.parse::<u16>().is_ok() => name,
-            Some(_) => return false,
-            None => host,
-        };
-        name.eq_ignore_ascii_case(&self.domain)
-    }
 }
 
 #[cfg(test)]
@@ -156,7 +181,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::{Algorithm, EncodingKey, Header};
-    use serde_json::json;
+    use serde_json::{Value, json};
     use strongroom_secrets::random::SystemRandom;
 
     use super::*;
@@ -164,74 +189,74 @@ mod tests {
     use crate::keys::{Keyring, MasterKey};
 
     const NOW: i64 = 1_800_000_000;
+    const KEY_VAULT: &str = "https://vault.azure.net";
 
     fn authority() -> Authority {
         let master = MasterKey::generate(&SystemRandom);
         let keyring = Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap();
         let (key, stored) = SigningKey::generate(&keyring).unwrap();
         assert_eq!(SigningKey::open(&keyring, &stored).unwrap().kid(), key.kid());
-        Authority::new("vault.localhost", vec![key])
+        Authority::new("vault.localhost", Tenants::new("adfs", []), vec![key])
     }
 
-    fn claims(authority: &Authority) -> Claims {
+    fn claims(authority: &Authority) -> Value {
         let principal = Principal::new("server", "client-1", Credentials::default());
-        let token = authority.issue("adfs", KEY_VAULT, &principal, NOW, &SystemRandom).unwrap();
+        let grant = Grant {
+            tenant: "adfs",
+            audience: KEY_VAULT,
+            principal: &principal,
+            proof: Strength::Secret,
+            lifetime: LIFETIME,
+        };
+        let token = authority.issue(&grant, NOW, &SystemRandom).unwrap();
         authority.keys[0].verify(&token).unwrap()
     }
 
-    fn check(change: impl FnOnce(&mut Claims)) -> Result<Verified, TokenFault> {
+    fn check(name: &str, value: impl Into<Value>) -> Result<Verified, TokenFault> {
         let authority = authority();
         let mut claims = claims(&authority);
-        change(&mut claims);
-        authority.verify(&authority.keys[0].sign(&claims).unwrap(), NOW)
+        claims[name] = value.into();
+        authority.verify(&authority.keys[0].sign(&claims).unwrap(), Audience::KeyVault, NOW)
     }
 
     #[test]
     fn what_it_issues_it_believes() {
-        let verified = check(|_| ()).unwrap();
+        let verified = check("iat", NOW).unwrap();
         assert_eq!(verified.client_id, "client-1");
         assert_eq!(verified.issuer, "https://login.vault.localhost/adfs/v2.0");
     }
 
     #[test]
-    fn the_audience_is_the_service_or_the_challenges_resource_at_any_port() {
-        for audience in [
-            "https://vault.azure.net",
-            "https://vault.azure.net/",
-            "https://vault.localhost",
-            "https://vault.localhost:8443",
-            "https://VAULT.localhost:1/",
-        ] {
-            assert!(check(|claims| claims.aud = audience.into()).is_ok(), "{audience}");
-        }
-        for audience in [
-            "https://management.azure.com",
-            "https://vault.localhost.evil.example",
-            "https://vault.localhost:8443:1",
-            "https://vault.localhost:x",
-            "http://vault.localhost",
-            "vault.localhost",
-            "",
-        ] {
-            assert_eq!(check(|claims| claims.aud = audience.into()), Err(TokenFault::Audience), "{audience}");
-        }
+    fn a_token_for_another_service_is_not_believed() {
+        assert_eq!(check("aud", "https://management.azure.com"), Err(TokenFault::Audience));
+        assert!(check("aud", "https://vault.localhost:8443").is_ok());
     }
 
     #[test]
     fn another_issuer_is_not_believed() {
         for issuer in ["https://sts.windows.net/adfs/", "https://login.vault.localhost/other/v2.0", ""] {
-            assert_eq!(check(|claims| claims.iss = issuer.into()), Err(TokenFault::Issuer));
+            assert_eq!(check("iss", issuer), Err(TokenFault::Issuer));
         }
+        let authority = authority();
+        let mut claims = claims(&authority);
+        claims["tid"] = "other".into();
+        claims["iss"] = "https://login.vault.localhost/other/v2.0".into();
+        let token = authority.keys[0].sign(&claims).unwrap();
+        assert_eq!(
+            authority.verify(&token, Audience::KeyVault, NOW),
+            Err(TokenFault::Issuer),
+            "no such tenant"
+        );
     }
 
     #[test]
     fn time_is_checked_at_both_ends() {
-        assert!(check(|claims| claims.exp = NOW - 59).is_ok());
-        assert_eq!(check(|claims| claims.exp = NOW - 60), Err(TokenFault::Expired));
-        assert!(check(|claims| claims.nbf = NOW + 60).is_ok());
-        assert_eq!(check(|claims| claims.nbf = NOW + 61), Err(TokenFault::NotYetValid));
-        assert_eq!(check(|claims| claims.exp = i64::MIN), Err(TokenFault::Expired));
-        assert_eq!(check(|claims| claims.nbf = i64::MAX), Err(TokenFault::NotYetValid));
+        assert!(check("exp", NOW - 59).is_ok());
+        assert_eq!(check("exp", NOW - 60), Err(TokenFault::Expired));
+        assert!(check("nbf", NOW + 60).is_ok());
+        assert_eq!(check("nbf", NOW + 61), Err(TokenFault::NotYetValid));
+        assert_eq!(check("exp", i64::MIN), Err(TokenFault::Expired));
+        assert_eq!(check("nbf", i64::MAX), Err(TokenFault::NotYetValid));
     }
 
     #[test]
@@ -265,8 +290,12 @@ mod tests {
             confused,
             forged_elsewhere,
         ] {
-            assert_eq!(authority.verify(&token, NOW), Err(TokenFault::Invalid), "{token}");
+            assert_eq!(
+                authority.verify(&token, Audience::KeyVault, NOW),
+                Err(TokenFault::Invalid),
+                "{token}"
+            );
         }
-        assert!(authority.verify(&good, NOW).is_ok());
+        assert!(authority.verify(&good, Audience::KeyVault, NOW).is_ok());
     }
 }

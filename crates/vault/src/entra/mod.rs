@@ -1,14 +1,20 @@
-//! The Entra ID side: tokens for client secrets, and the documents that clients read before they ask for one.
+//! The Entra ID side: tokens, and the documents that clients read before they ask for one.
 //!
 //! Every host name of the port answers these. [`routes`] is the table of contents; [`signing`] holds the key, [`claims`]
-//! what a token says and how the vault checks it, [`grant`] the token request, [`discovery`] the documents, [`fault`] the
-//! form of an error.
+//! what a token says and how it is checked, [`form`] and [`grant`] the token request, [`assertion`] the statement that a
+//! client signs in the place of a secret, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
+//! [`resource`] and [`location`] tell for whom, for what and where tokens are issued.
 
+mod assertion;
 mod claims;
 mod discovery;
 mod fault;
+mod form;
 mod grant;
+mod location;
+mod resource;
 mod signing;
+mod tenant;
 
 use std::sync::Arc;
 
@@ -18,25 +24,28 @@ use axum::routing::{get, post};
 
 pub(crate) use claims::{Authority, TokenFault, Verified};
 pub(crate) use signing::SigningKey;
+pub(crate) use tenant::Tenants;
 
 use crate::service::Service;
+use resource::Audience;
 
 /// A token request is a short form.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// Whom a token is for, if it is one of ours, for this service, and of this time.
 pub(crate) async fn believe(service: &Service, token: &str) -> Result<Verified, TokenFault> {
-    service.authority().verify(token, service.clock().now_seconds())
+    service.authority().verify(token, Audience::KeyVault, service.clock().now_seconds())
 }
 
 /// All paths of the token service.
 pub(crate) fn routes() -> Router<Arc<Service>> {
     Router::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(grant::token))
-        .route("/adfs/oauth2/token", post(grant::adfs_token))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::configuration))
-        .route("/adfs/.well-known/openid-configuration", get(discovery::adfs_configuration))
+        .route("/{tenant}/oauth2/v2.0/token", post(grant::token_v2))
+        .route("/{tenant}/oauth2/token", post(grant::token_v1))
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::configuration_v2))
+        .route("/{tenant}/.well-known/openid-configuration", get(discovery::configuration_v1))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
-        .route("/adfs/discovery/keys", get(discovery::adfs_keys))
+        .route("/{tenant}/discovery/keys", get(discovery::keys))
+        .route("/{tenant}/discovery/instance", get(discovery::instance))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }

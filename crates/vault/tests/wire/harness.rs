@@ -18,6 +18,8 @@ pub(crate) const USER: &str = "22222222-2222-2222-2222-222222222222";
 pub(crate) const NOBODY: &str = "33333333-3333-3333-3333-333333333333";
 pub(crate) const OFFICER_SECRET: &str = "s3rver-hunter2";
 pub(crate) const USER_SECRET: &str = "r3ader-hunter2";
+/// A tenant besides `adfs`.
+pub(crate) const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 pub(crate) const API: &str = "api-version=7.6";
 
 /// Resolves every name to loopback, as RFC 6761 wants it for `localhost` and what is under it.
@@ -49,6 +51,7 @@ pub(crate) fn config() -> VaultConfig {
     };
     VaultConfig {
         listen: "127.0.0.1:0".into(),
+        tenants: vec![TENANT.into(), "contoso.onmicrosoft.com".into()],
         vaults: vec![VaultSettings::named("v1"), VaultSettings::named("v2"), protected],
         principals: vec![
             principal(
@@ -104,9 +107,19 @@ impl TestVault {
         Self::start_in(tempfile::tempdir().unwrap(), Arc::new(clock)).await
     }
 
+    /// Starts with another configuration.
+    pub(crate) async fn start_with(folder: TempDir, config: VaultConfig) -> Self {
+        let clock = ManualClock::at_millis(SystemClock.now_millis());
+        Self::launch(folder, Arc::new(clock), config).await
+    }
+
     pub(crate) async fn start_in(folder: TempDir, clock: Arc<ManualClock>) -> Self {
+        Self::launch(folder, clock, config()).await
+    }
+
+    async fn launch(folder: TempDir, clock: Arc<ManualClock>, config: VaultConfig) -> Self {
         let mut options = Options::new(folder.path().join("vault"));
-        options.config = ConfigSource::Given(Box::new(config()));
+        options.config = ConfigSource::Given(Box::new(config));
         options.clock = clock.clone();
         let running = Vault::open(options).await.unwrap().start(None).await.unwrap();
         let client = client(&running);

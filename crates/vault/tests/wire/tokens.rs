@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{OFFICER, OFFICER_SECRET, TestVault, read};
+use crate::harness::{OFFICER, OFFICER_SECRET, TENANT, TestVault, read};
 
 const SCOPE: &str = "https://vault.azure.net/.default";
 
@@ -23,14 +23,15 @@ fn claims(token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_tenant_issues_tokens_that_the_vault_believes() {
+async fn every_configured_tenant_issues_tokens_that_the_vault_believes() {
     let vault = TestVault::start().await;
     for path in [
-        "/adfs/oauth2/token",
-        "/adfs/oauth2/v2.0/token",
-        "/72f988bf-86f1-41af-91ab-2d7cd011db47/oauth2/v2.0/token",
-        "/contoso.onmicrosoft.com/oauth2/v2.0/token",
+        "/adfs/oauth2/token".to_owned(),
+        "/adfs/oauth2/v2.0/token".to_owned(),
+        format!("/{TENANT}/oauth2/v2.0/token"),
+        "/contoso.onmicrosoft.com/oauth2/v2.0/token".to_owned(),
     ] {
+        let path = path.as_str();
         let answer = vault.post_form(path, &form(OFFICER, OFFICER_SECRET)).await.is(200);
         assert_eq!(answer["token_type"], "Bearer");
         assert!(answer["expires_in"].is_i64() && answer["ext_expires_in"].is_i64());
@@ -45,10 +46,35 @@ async fn every_tenant_issues_tokens_that_the_vault_believes() {
         assert_eq!(claims["iat"], vault.now());
         assert_eq!(claims["nbf"], vault.now());
         assert_eq!(claims["exp"], vault.now() + 3600);
+        assert_eq!(claims["idp"], claims["iss"]);
+        assert_eq!(
+            (&claims["appidacr"], &claims["idtyp"], &claims["ver"]),
+            (&json!("1"), &json!("app"), &json!("1.0"))
+        );
         let mut session = vault.officer().await;
         session.token = token.to_owned();
         session.get("/secrets").await.is(200);
     }
+}
+
+#[tokio::test]
+async fn version_1_takes_a_resource_and_answers_numbers_as_texts() {
+    let vault = TestVault::start().await;
+    let mut form = form(OFFICER, OFFICER_SECRET);
+    form.retain(|(name, _)| *name != "scope");
+    form.push(("resource", "https://vault.azure.net"));
+    let answer = vault.post_form(&format!("/{TENANT}/oauth2/token"), &form).await.is(200);
+    assert_eq!(answer["token_type"], "Bearer");
+    assert_eq!(answer["resource"], "https://vault.azure.net");
+    assert_eq!(answer["expires_in"], "3599");
+    assert_eq!(answer["ext_expires_in"], "3599");
+    assert_eq!(answer["not_before"], vault.now().to_string());
+    assert_eq!(answer["expires_on"], (vault.now() + 3600).to_string());
+    let token = answer["access_token"].as_str().unwrap();
+    assert_eq!(claims(token)["aud"], "https://vault.azure.net");
+    let mut session = vault.officer().await;
+    session.token = token.to_owned();
+    session.get("/secrets").await.is(200);
 }
 
 #[tokio::test]
@@ -83,9 +109,29 @@ async fn each_refusal_has_entra_ids_number_and_shape() {
         (token, without("grant_type"), 400, "invalid_request", 900_144),
         (token, without("scope"), 400, "invalid_request", 900_144),
         (token, with("grant_type", "password"), 400, "unsupported_grant_type", 70_003),
-        (token, with("scope", "https://vault.azure.net"), 400, "invalid_scope", 70_011),
+        (token, with("scope", "https://vault.azure.net"), 400, "invalid_scope", 1_002_012),
+        (token, with("scope", "a/.default b/.default"), 400, "invalid_scope", 70_011),
+        (token, with("scope", "https://vault.azure.com/.default"), 400, "invalid_resource", 500_011),
+        (token, with("resource", "https://vault.azure.net"), 400, "invalid_request", 901_002),
+        (token, with("client_assertion", "a.b.c"), 400, "invalid_request", 900_144),
         (token, vec![("client_id", "a"), ("client_id", "b")], 400, "invalid_request", 900_144),
         ("/a%20b/oauth2/v2.0/token", form(OFFICER, OFFICER_SECRET), 400, "invalid_request", 90_002),
+        (
+            "/fabrikam.example/oauth2/v2.0/token",
+            form(OFFICER, OFFICER_SECRET),
+            400,
+            "invalid_request",
+            90_002,
+        ),
+        ("/fabrikam.example/oauth2/token", form(OFFICER, OFFICER_SECRET), 400, "invalid_request", 90_002),
+        ("/common/oauth2/v2.0/token", form(OFFICER, OFFICER_SECRET), 400, "invalid_request", 50_059),
+        (
+            "/contoso.onmicrosoft.com/oauth2/token",
+            form(OFFICER, OFFICER_SECRET),
+            400,
+            "invalid_request",
+            900_144,
+        ),
         ("/adfs/oauth2/token", form(OFFICER, "hunter2"), 401, "invalid_client", 7_000_215),
     ] {
         let answer = vault.post_form(path, &form).await;
@@ -133,10 +179,10 @@ async fn the_documents_speak_of_the_host_they_were_asked_at_and_the_key_checks_t
             "/adfs/discovery/v2.0/keys",
         ),
         (
-            "/some-tenant/v2.0/.well-known/openid-configuration",
-            "/some-tenant/v2.0",
-            "/some-tenant/oauth2/v2.0/token",
-            "/some-tenant/discovery/v2.0/keys",
+            "/contoso.onmicrosoft.com/v2.0/.well-known/openid-configuration",
+            "/contoso.onmicrosoft.com/v2.0",
+            "/contoso.onmicrosoft.com/oauth2/v2.0/token",
+            "/contoso.onmicrosoft.com/discovery/v2.0/keys",
         ),
     ] {
         let get = async |url: String| read(vault.client.get(url).send().await.unwrap()).await.is(200);
@@ -157,4 +203,78 @@ async fn the_documents_speak_of_the_host_they_were_asked_at_and_the_key_checks_t
         let key = jsonwebtoken::DecodingKey::from_jwk(key).unwrap();
         jsonwebtoken::decode::<Value>(issued, &key, &validation).unwrap();
     }
+}
+
+async fn get(vault: &TestVault, path: &str) -> crate::harness::Answer {
+    read(vault.client.get(format!("{}{path}", vault.running.authority())).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn version_1_has_documents_of_its_own_and_shared_segments_have_documents_only() {
+    let vault = TestVault::start().await;
+    let authority = vault.running.authority();
+    for (segment, issuer) in [(TENANT, TENANT), ("common", "{tenantid}"), ("organizations", "{tenantid}")] {
+        let document = get(&vault, &format!("/{segment}/.well-known/openid-configuration")).await.is(200);
+        assert_eq!(document["issuer"], format!("{authority}/{issuer}/"));
+        assert_eq!(document["token_endpoint"], format!("{authority}/{segment}/oauth2/token"));
+        assert_eq!(document["jwks_uri"], format!("{authority}/{segment}/discovery/keys"));
+        let document =
+            get(&vault, &format!("/{segment}/v2.0/.well-known/openid-configuration")).await.is(200);
+        assert_eq!(document["issuer"], format!("{authority}/{issuer}/v2.0"));
+        let keys = get(&vault, &format!("/{segment}/discovery/keys")).await.is(200);
+        assert_eq!(keys["keys"][0]["kty"], "RSA");
+        assert_eq!(keys, get(&vault, &format!("/{segment}/discovery/v2.0/keys")).await.is(200));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_tenant_has_no_documents() {
+    let vault = TestVault::start().await;
+    for path in [
+        "/fabrikam.example/v2.0/.well-known/openid-configuration",
+        "/fabrikam.example/.well-known/openid-configuration",
+        "/fabrikam.example/discovery/v2.0/keys",
+        "/fabrikam.example/discovery/keys",
+        "/fabrikam.example/discovery/instance",
+    ] {
+        let body = get(&vault, path).await.is(400);
+        assert_eq!(body["error"], "invalid_tenant");
+        assert_eq!(body["error_codes"], json!([90_002]));
+    }
+}
+
+#[tokio::test]
+async fn instance_discovery_vouches_for_this_service_and_for_no_other() {
+    let vault = TestVault::start().await;
+    let authority = vault.running.authority();
+    let host = authority.strip_prefix("https://").unwrap();
+    let discover = async |segment: &str, endpoint: &str| {
+        let path = format!("/{segment}/discovery/instance?api-version=1.1&authorization_endpoint={endpoint}");
+        get(&vault, &path).await
+    };
+    for segment in ["common", TENANT] {
+        let answer = discover(segment, &format!("{authority}/{TENANT}/oauth2/v2.0/authorize")).await.is(200);
+        assert_eq!(
+            answer["tenant_discovery_endpoint"],
+            format!("{authority}/{TENANT}/v2.0/.well-known/openid-configuration")
+        );
+        assert_eq!(answer["api-version"], "1.1");
+        let metadata = &answer["metadata"][0];
+        assert_eq!(metadata["preferred_network"], host);
+        assert_eq!(metadata["preferred_cache"], host);
+        assert_eq!(metadata["aliases"], json!([host, "login.vault.localhost"]));
+    }
+    let version_1 = discover("common", &format!("{authority}/common/oauth2/authorize")).await.is(200);
+    let document = format!("{authority}/common/.well-known/openid-configuration");
+    assert_eq!(version_1["tenant_discovery_endpoint"], document);
+    for (endpoint, error, code) in [
+        ("https://login.evil.example/common/oauth2/authorize", "invalid_instance", 50_049),
+        ("http://login.vault.localhost/common/oauth2/authorize", "invalid_instance", 50_049),
+        ("https://login.vault.localhost/fabrikam.example/oauth2/authorize", "invalid_tenant", 90_002),
+    ] {
+        let body = discover("common", endpoint).await.is(400);
+        assert_eq!((&body["error"], &body["error_codes"][0]), (&json!(error), &json!(code)));
+    }
+    let body = get(&vault, "/common/discovery/instance?api-version=1.1").await.is(400);
+    assert_eq!(body["error_codes"], json!([900_144]));
 }
