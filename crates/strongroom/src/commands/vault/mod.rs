@@ -1,14 +1,13 @@
-//! `strongroom vault`: the embedded Key Vault as a server of its own.
+//! `strongroom vault`: the embedded Key Vault as a server of its own, and what its owner and its users do with it.
 
-use std::io::{self, Write};
+mod env;
+mod serve;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use strongroom_vault::{ConfigSource, Environment, Options, Running, Vault};
-
-use crate::signals::Signals;
 
 /// Run a Key Vault with Entra ID sign-in on this machine
 ///
@@ -40,18 +39,7 @@ pub(crate) struct VaultArgs {
 #[derive(Debug, Subcommand)]
 enum VaultCommand {
     /// Print export lines that make a client use the vault as one of its principals
-    Env(EnvArgs),
-}
-
-#[derive(Debug, Args)]
-struct EnvArgs {
-    /// The principal's name in the configuration
-    #[arg(long, value_name = "NAME")]
-    principal: String,
-
-    /// The vault; may be left out if the principal has roles in one only
-    #[arg(long, value_name = "VAULT")]
-    vault: Option<String>,
+    Env(env::EnvArgs),
 }
 
 /// Serves the vault until it is asked to end, or prints what was asked for.
@@ -60,52 +48,9 @@ struct EnvArgs {
 /// A [`strongroom_vault::Error`]; its `is_usage` tells a wrong configuration from a failure.
 pub(crate) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
-        Some(VaultCommand::Env(env)) => print_environment(&args, env).await,
-        None => serve(args).await,
+        Some(VaultCommand::Env(env)) => env::run(&args, env).await,
+        None => serve::run(args).await,
     }
-}
-
-async fn serve(args: VaultArgs) -> anyhow::Result<ExitCode> {
-    let mut options = Options::new(args.data_dir);
-    options.config = args.config.map_or(ConfigSource::Folder, ConfigSource::File);
-    options.master_key_file = args.master_key_file;
-    options.listen = args.listen;
-    let mut signals = Signals::listen()?;
-    let running = tokio::select! {
-        started = async { Vault::open(options).await?.start(None).await } => started?,
-        () = signals.asked_to_end() => return Ok(ExitCode::SUCCESS),
-    };
-    write!(io::stderr(), "{}", greeting(&running))?;
-    signals.asked_to_end().await;
-    running.stop().await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// What a person wants to know once it runs.
-fn greeting(running: &Running) -> String {
-    let mut text = String::new();
-    for vault in running.vaults() {
-        text.push_str(&format!("vault {vault}: {}\n", running.url(&vault)));
-    }
-    text.push_str(&format!("tokens: {}/{}\n", running.authority(), running.tenant()));
-    text.push_str(&format!("clients have to trust: {}\n", running.ca_file().display()));
-    text.push_str(&format!("listening on {}; Ctrl-C ends it\n", running.address()));
-    text
-}
-
-async fn print_environment(args: &VaultArgs, env: &EnvArgs) -> anyhow::Result<ExitCode> {
-    let environment =
-        Environment::collect(&args.data_dir, args.config.as_deref(), &env.principal, env.vault.as_deref())?;
-    if let Some(line) = environment.missing_hosts_line().await {
-        writeln!(
-            io::stderr(),
-            "this machine does not know the vault's names; add this line to /etc/hosts:\n{line}"
-        )?;
-    }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(environment.exports().expose().as_bytes())?;
-    stdout.flush()?;
-    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
