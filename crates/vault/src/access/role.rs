@@ -11,6 +11,10 @@ pub(crate) enum Action {
     ReadMetadata,
     Purge,
     Recover,
+    #[allow(dead_code, reason = "the operations come next")]
+    Backup,
+    #[allow(dead_code, reason = "the operations come next")]
+    Restore,
 }
 
 impl Action {
@@ -25,6 +29,8 @@ impl Action {
             Self::ReadMetadata => "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
             Self::Purge => "Microsoft.KeyVault/vaults/secrets/purge/action",
             Self::Recover => "Microsoft.KeyVault/vaults/secrets/recover/action",
+            Self::Backup => "Microsoft.KeyVault/vaults/secrets/backup/action",
+            Self::Restore => "Microsoft.KeyVault/vaults/secrets/restore/action",
         }
     }
 }
