@@ -1,9 +1,10 @@
-//! The JSON that answers are made of. What is not set is left out, as the real service does.
+//! The JSON that answers are made of, in the order in which the real service writes it. What is not set is left out, as
+//! there.
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
 use super::Context;
-use crate::store::Record;
+use crate::store::{Record, Tags};
 
 /// What the id at the top of a bundle points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,63 +15,107 @@ pub(super) enum Id {
     Version,
 }
 
-/// All but the value, in the order in which the real service writes it.
-pub(super) fn bundle(context: &Context<'_>, record: &Record, id: Id) -> Map<String, Value> {
-    let Context { host, .. } = context;
-    let name = &record.name;
-    let mut bundle = Map::new();
-    if let Some(content_type) = &record.attributes.content_type {
-        bundle.insert("contentType".into(), content_type.as_str().into());
-    }
-    bundle.insert(
-        "id".into(),
-        match id {
-            Id::Secret => format!("https://{host}/secrets/{name}"),
-            Id::Version => format!("https://{host}/secrets/{name}/{}", record.version),
+/// A secret bundle.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Bundle<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    deleted: Option<Deleted<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    id: Address<'a>,
+    attributes: Attributes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'a Tags>,
+}
+
+/// What a soft-deleted secret's bundle says more.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Deleted<'a> {
+    recovery_id: Address<'a>,
+    deleted_date: Option<i64>,
+    scheduled_purge_date: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attributes {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    created: i64,
+    updated: i64,
+    recovery_level: &'static str,
+    recoverable_days: u32,
+}
+
+/// The URL of a secret, of one of its versions, or of what is left of it.
+struct Address<'a> {
+    context: &'a Context<'a>,
+    collection: &'static str,
+    name: &'a str,
+    version: Option<&'a str>,
+}
+
+impl Serialize for Address<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { context: Context { host, .. }, collection, name, version } = self;
+        match version {
+            Some(version) => {
+                serializer.collect_str(&format_args!("https://{host}/{collection}/{name}/{version}"))
+            }
+            None => serializer.collect_str(&format_args!("https://{host}/{collection}/{name}")),
         }
-        .into(),
-    );
-    bundle.insert("attributes".into(), attributes(context, record).into());
-    if let Some(tags) = &record.attributes.tags {
-        bundle.insert("tags".into(), json!(tags));
     }
-    bundle
 }
 
-/// A bundle with its value in front.
-pub(super) fn with_value(context: &Context<'_>, record: &Record, value: &str) -> Value {
-    let mut answer = Map::new();
-    answer.insert("value".into(), value.into());
-    answer.extend(bundle(context, record, Id::Version));
-    answer.into()
-}
-
-/// A bundle of a soft-deleted secret.
-pub(super) fn deleted(context: &Context<'_>, record: &Record, id: Id) -> Value {
-    let mut answer = Map::new();
-    let Context { host, .. } = context;
-    answer.insert("recoveryId".into(), format!("https://{host}/deletedsecrets/{}", record.name).into());
-    answer.insert("deletedDate".into(), record.deleted_at.into());
-    answer.insert("scheduledPurgeDate".into(), record.purge_at.into());
-    answer.extend(bundle(context, record, id));
-    answer.into()
-}
-
-fn attributes(context: &Context<'_>, record: &Record) -> Map<String, Value> {
-    let mut attributes = Map::new();
-    attributes.insert("enabled".into(), record.enabled.into());
-    if let Some(not_before) = record.attributes.not_before {
-        attributes.insert("nbf".into(), not_before.into());
+impl<'a> Bundle<'a> {
+    /// All but the value.
+    pub(super) fn new(context: &'a Context<'a>, record: &'a Record, id: Id) -> Self {
+        let said = &record.attributes;
+        let (days, protected) = (context.vault.retention_days, context.vault.purge_protection);
+        Self {
+            value: None,
+            deleted: None,
+            content_type: said.content_type.as_deref(),
+            id: Address {
+                context,
+                collection: "secrets",
+                name: &record.name,
+                version: (id == Id::Version).then_some(&record.version),
+            },
+            attributes: Attributes {
+                enabled: record.enabled,
+                nbf: said.not_before,
+                exp: said.expires,
+                created: record.created,
+                updated: record.updated,
+                recovery_level: recovery_level(days, protected),
+                recoverable_days: days,
+            },
+            tags: said.tags.as_ref(),
+        }
     }
-    if let Some(expires) = record.attributes.expires {
-        attributes.insert("exp".into(), expires.into());
+
+    /// The same with the value.
+    pub(super) fn with_value(mut self, value: &'a str) -> Self {
+        self.value = Some(value);
+        self
     }
-    attributes.insert("created".into(), record.created.into());
-    attributes.insert("updated".into(), record.updated.into());
-    let (days, protected) = (context.vault.retention_days, context.vault.purge_protection);
-    attributes.insert("recoveryLevel".into(), recovery_level(days, protected).into());
-    attributes.insert("recoverableDays".into(), days.into());
-    attributes
+
+    /// The bundle of a soft-deleted secret.
+    pub(super) fn deleted(context: &'a Context<'a>, record: &'a Record, id: Id) -> Self {
+        let recovery_id =
+            Address { context, collection: "deletedsecrets", name: &record.name, version: None };
+        let deleted =
+            Deleted { recovery_id, deleted_date: record.deleted_at, scheduled_purge_date: record.purge_at };
+        Self { deleted: Some(deleted), ..Self::new(context, record, id) }
+    }
 }
 
 fn recovery_level(days: u32, purge_protection: bool) -> &'static str {

@@ -5,6 +5,7 @@
 //! becomes an [`Operation`], the caller's roles must grant its action, the body is read within its bound, and only then
 //! does [`secrets`] do what was asked.
 
+mod answer;
 mod api_version;
 mod body;
 mod bundle;
@@ -16,17 +17,16 @@ mod secrets;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
 
+use answer::Answer;
 use caller::Caller;
 use fault::Fault;
 pub(crate) use route::Operation;
-use secrets::Answer;
 
 use crate::directory::HostedVault;
 use crate::host::Host;
@@ -67,8 +67,7 @@ pub(crate) async fn handle(State(service): State<Arc<Service>>, request: Request
     let (parts, body) = request.into_parts();
     let mut subject = Subject::default();
     let mut response = match serve(&service, &parts, body, &mut subject).await {
-        Ok(Answer::Json(value)) => Json(value).into_response(),
-        Ok(Answer::Nothing) => StatusCode::NO_CONTENT.into_response(),
+        Ok(answer) => answer.into_response(),
         Err(fault) => fault.into_response(),
     };
     response.extensions_mut().insert(subject);

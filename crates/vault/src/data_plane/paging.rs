@@ -6,8 +6,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde::Serialize;
 
+use super::answer::Answer;
+use super::bundle::Bundle;
 use super::fault::Fault;
 use super::{Context, Parameters};
 use crate::keys::Binding;
@@ -39,6 +41,14 @@ impl Listing<'_> {
             Self::Secrets | Self::Deleted => record.name.to_ascii_lowercase(),
         }
     }
+}
+
+/// The answer of a listing. The last page says `"nextLink": null`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    value: Vec<Bundle<'a>>,
+    next_link: Option<String>,
 }
 
 /// The page that is asked for.
@@ -89,18 +99,18 @@ impl<'a> Page<'a> {
     }
 
     /// Makes the answer of at most [`limit`](Self::limit) records.
-    pub(super) fn answer(
+    pub(super) fn answer<'r>(
         &self,
         context: &Context<'_>,
-        records: &[Record],
-        entry: impl Fn(&Record) -> Value,
-    ) -> Value {
-        let shown = records.len().min(self.results as usize);
-        let next = match records[..shown].last() {
-            Some(last) if records.len() > shown => self.link(context, &self.listing.position(last)).into(),
-            _ => Value::Null,
+        records: &'r [Record],
+        entry: impl Fn(&'r Record) -> Bundle<'r>,
+    ) -> Result<Answer, Fault> {
+        let (shown, rest) = records.split_at(records.len().min(self.results as usize));
+        let next_link = match shown.last() {
+            Some(last) if !rest.is_empty() => Some(self.link(context, &self.listing.position(last))),
+            _ => None,
         };
-        json!({ "value": records[..shown].iter().map(entry).collect::<Vec<_>>(), "nextLink": next })
+        Answer::json(&Listed { value: shown.iter().map(entry).collect(), next_link })
     }
 
     fn link(&self, context: &Context<'_>, position: &str) -> String {

@@ -1,9 +1,9 @@
 //! The operations themselves.
 
-use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::bundle::{self, Id};
+use super::answer::Answer;
+use super::bundle::{Bundle, Id};
 use super::fault::Fault;
 use super::paging::{Listing, Page};
 use super::route::{Operation, Target};
@@ -12,12 +12,6 @@ use crate::keys::Binding;
 use crate::store::{Change, NewVersion, Record, Refusal, VersionPatch, WriteError};
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
-
-/// What a successful operation answers.
-pub(super) enum Answer {
-    Json(Value),
-    Nothing,
-}
 
 /// Does what was asked.
 pub(super) async fn run(
@@ -54,7 +48,8 @@ async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, 
         now: context.now,
     });
     let record = write(context, change, || Fault::secret_not_found(name), name).await?;
-    Ok(Answer::Json(bundle::with_value(context, &record, value.expose())))
+    let bundle = Bundle::new(context, &record, Id::Version).with_value(value.expose());
+    Ok(Answer::json(&bundle)?.about(&record.version))
 }
 
 async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result<Answer, Fault> {
@@ -84,7 +79,8 @@ async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result
             );
             Fault::internal()
         })?;
-    Ok(Answer::Json(bundle::with_value(context, &found.record, &value)))
+    let bundle = Bundle::new(context, &found.record, Id::Version).with_value(&value);
+    Ok(Answer::json(&bundle)?.about(&found.record.version))
 }
 
 async fn update(
@@ -103,7 +99,7 @@ async fn update(
         now: context.now,
     });
     let record = write(context, change, || Fault::secret_not_found(name), name).await?;
-    Ok(Answer::Json(bundle::bundle(context, &record, Id::Version).into()))
+    Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
 async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
@@ -111,13 +107,13 @@ async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
     let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at };
     let record = write(context, change, || Fault::secret_not_found(name), name).await?;
-    Ok(Answer::Json(bundle::deleted(context, &record, Id::Version)))
+    Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
 async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let change = Change::Recover { vault: context.vault.id, name: name.to_owned(), now: context.now };
     let record = write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
-    Ok(Answer::Json(bundle::bundle(context, &record, Id::Version).into()))
+    Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
 async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
@@ -126,7 +122,7 @@ async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     }
     let change = Change::Purge { vault: context.vault.id, name: name.to_owned(), now: context.now };
     write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
-    Ok(Answer::Nothing)
+    Ok(Answer::nothing())
 }
 
 async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
@@ -137,9 +133,7 @@ async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, 
         .list(context.vault.id, &page.after, page.limit())
         .await
         .map_err(|error| failed(&error))?;
-    Ok(Answer::Json(
-        page.answer(context, &records, |record| bundle::bundle(context, record, Id::Secret).into()),
-    ))
+    page.answer(context, &records, |record| Bundle::new(context, record, Id::Secret))
 }
 
 async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameters) -> Result<Answer, Fault> {
@@ -150,9 +144,7 @@ async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameter
         .list_versions(context.vault.id, name, page.after_number()?, page.limit())
         .await
         .map_err(|error| failed(&error))?;
-    Ok(Answer::Json(
-        page.answer(context, &records, |record| bundle::bundle(context, record, Id::Version).into()),
-    ))
+    page.answer(context, &records, |record| Bundle::new(context, record, Id::Version))
 }
 
 async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
@@ -163,7 +155,7 @@ async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<
         .list_deleted(context.vault.id, &page.after, page.limit(), context.now)
         .await
         .map_err(|error| failed(&error))?;
-    Ok(Answer::Json(page.answer(context, &records, |record| bundle::deleted(context, record, Id::Secret))))
+    page.answer(context, &records, |record| Bundle::deleted(context, record, Id::Secret))
 }
 
 async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
@@ -174,7 +166,7 @@ async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault>
         .await
         .map_err(|error| failed(&error))?
         .ok_or_else(|| Fault::deleted_secret_not_found(name))?;
-    Ok(Answer::Json(bundle::deleted(context, &record, Id::Version)))
+    Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
 /// Hands a change to the writer. `missing` is the answer if there is nothing to change.

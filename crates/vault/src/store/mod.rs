@@ -18,7 +18,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 
-pub(crate) use model::{Attributes, Change, NewVersion, Record, Refusal, VersionPatch, WriteError};
+pub(crate) use model::{Attributes, Change, NewVersion, Record, Refusal, Tags, VersionPatch, WriteError};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Readers};
