@@ -26,6 +26,7 @@ mod store;
 mod vault;
 
 pub use config::{FederatedSettings, PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
+pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use vault::{ConfigSource, Options, Running, Vault};

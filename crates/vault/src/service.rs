@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use strongroom_secrets::{Clock, Random};
 
+use crate::data_plane::Quotas;
 use crate::directory::{Directory, Shared};
 use crate::entra::Authority;
 use crate::keys::Keyring;
@@ -18,6 +19,8 @@ pub(crate) struct Service {
     pub(crate) authority: Authority,
     pub(crate) keyring: Keyring,
     pub(crate) store: Store,
+    /// `None`: as many calls as the machine can answer.
+    pub(crate) quotas: Option<Quotas>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }

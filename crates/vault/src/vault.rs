@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
 use crate::config::{Checked, VaultConfig};
+use crate::data_plane::{Quota, Quotas};
 use crate::directory::{Directory, HostedVault, Shared};
 use crate::entra::{Authority, SigningKey, Tenants};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,6 +59,8 @@ pub struct Options {
     pub master_key_file: Option<PathBuf>,
     /// Goes before the configuration's `listen`.
     pub listen: Option<SocketAddr>,
+    /// How many calls each vault takes; without one, as many as the machine can answer.
+    pub quota: Option<Quota>,
     /// The time for tokens, certificates and secrets.
     pub clock: Arc<dyn Clock>,
     /// Where identifiers and keys are drawn.
@@ -72,6 +75,7 @@ impl Options {
             config: ConfigSource::Folder,
             master_key_file: None,
             listen: None,
+            quota: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -245,6 +249,7 @@ async fn open_service(
         directory: Shared::new(Directory { vaults, principals: checked.principals }),
         keyring,
         store: store.start(),
+        quotas: options.quota.map(Quotas::new),
         clock: Arc::clone(&options.clock),
         random: Arc::clone(&options.random),
     })

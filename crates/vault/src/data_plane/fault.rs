@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::quota::Exhausted;
 use crate::host::Host;
 
 /// Why an operation was not done.
@@ -16,7 +17,7 @@ pub(super) struct Fault {
     code: &'static str,
     message: Cow<'static, str>,
     inner: Option<&'static str>,
-    /// One more header: the challenge, or the methods that a path knows.
+    /// One more header: the challenge, the methods that a path knows, or when to come again.
     header: Option<(header::HeaderName, String)>,
 }
 
@@ -111,6 +112,17 @@ impl Fault {
             "NotSupported",
             "Operation \"purge\" is not enabled for this vault.",
         )
+    }
+
+    /// The vault has had enough calls for now.
+    pub(super) fn throttled(exhausted: Exhausted) -> Self {
+        let mut fault = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Throttled",
+            "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
+        );
+        fault.header = exhausted.retry_after.map(|seconds| (header::RETRY_AFTER, seconds.to_string()));
+        fault
     }
 
     /// No operation has this path.

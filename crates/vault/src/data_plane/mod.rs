@@ -2,8 +2,8 @@
 //!
 //! A request passes these gates in order: the host chooses the vault, a token is asked for (a client's first request
 //! carries none, and expects the challenge before anything else is looked at), the API version is checked, the path
-//! becomes an [`Operation`], the caller's roles must grant its action, the body is read within its bound, and only then
-//! does [`secrets`] do what was asked.
+//! becomes an [`Operation`], the caller's roles must grant its action, the vault's quota must not be used up, the body is
+//! read within its bound, and only then does [`secrets`] do what was asked.
 
 mod answer;
 mod api_version;
@@ -12,6 +12,7 @@ mod bundle;
 mod caller;
 mod fault;
 mod paging;
+mod quota;
 mod route;
 mod secrets;
 
@@ -26,6 +27,8 @@ use axum::response::{IntoResponse, Response};
 use answer::Answer;
 use caller::Caller;
 use fault::Fault;
+pub(crate) use quota::Quotas;
+pub use quota::{Quota, UnknownQuota};
 pub(crate) use route::Operation;
 
 use crate::directory::HostedVault;
@@ -93,6 +96,10 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
     let target = route::find(&parts.method, parts.uri.path())?;
     subject.operation = Some(target.operation);
     caller.authorize(vault, &target)?;
+    if let Some(quotas) = &service.quotas {
+        let now = service.clock().now_millis();
+        quotas.take(&vault.key, target.operation, now).map_err(Fault::throttled)?;
+    }
 
     let bytes =
         if target.operation.takes_body() { body::read(body, BODY_LIMIT).await? } else { Default::default() };

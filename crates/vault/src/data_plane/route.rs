@@ -37,6 +37,11 @@ impl Operation {
         }
     }
 
+    /// Whether it makes a version. Azure counts these apart.
+    pub(super) fn creates(self) -> bool {
+        matches!(self, Self::SetSecret)
+    }
+
     /// Whether a request's body means anything.
     pub(super) fn takes_body(self) -> bool {
         matches!(self, Self::SetSecret | Self::UpdateSecret)

@@ -118,9 +118,25 @@ impl TestVault {
     }
 
     async fn launch(folder: TempDir, clock: Arc<ManualClock>, config: VaultConfig) -> Self {
+        Self::launch_as(folder, clock, config, |_| {}).await
+    }
+
+    /// Starts with other options than the usual ones.
+    pub(crate) async fn start_as(config: VaultConfig, change: impl FnOnce(&mut Options)) -> Self {
+        let clock = ManualClock::at_millis(SystemClock.now_millis());
+        Self::launch_as(tempfile::tempdir().unwrap(), Arc::new(clock), config, change).await
+    }
+
+    async fn launch_as(
+        folder: TempDir,
+        clock: Arc<ManualClock>,
+        config: VaultConfig,
+        change: impl FnOnce(&mut Options),
+    ) -> Self {
         let mut options = Options::new(folder.path().join("vault"));
         options.config = ConfigSource::Given(Box::new(config));
         options.clock = clock.clone();
+        change(&mut options);
         let running = Vault::open(options).await.unwrap().start(None).await.unwrap();
         let client = client(&running);
         Self { folder, clock, running, client }

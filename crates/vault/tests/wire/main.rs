@@ -8,6 +8,7 @@ mod durability;
 mod harness;
 mod listing;
 mod protocol;
+mod quota;
 mod roles;
 mod secrets;
 mod starting;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use strongroom_vault::Quota;
 
 /// Run a Key Vault with Entra ID sign-in on this machine
 ///
@@ -31,6 +32,10 @@ pub(crate) struct VaultArgs {
     /// The address to listen on, before what the configuration says; port 0 lets the system choose
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+
+    /// Take no more calls than Azure does; `azure,retry-after` tells refused clients when to come again
+    #[arg(long, value_name = "azure")]
+    quota: Option<Quota>,
 
     #[command(subcommand)]
     command: Option<VaultCommand>,

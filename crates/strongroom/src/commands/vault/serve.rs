@@ -13,6 +13,7 @@ pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     options.config = args.config.map_or(ConfigSource::Folder, ConfigSource::File);
     options.master_key_file = args.master_key_file;
     options.listen = args.listen;
+    options.quota = args.quota;
     let mut signals = Signals::listen()?;
     let running = tokio::select! {
         started = async { Vault::open(options).await?.start(None).await } => started?,
