@@ -105,6 +105,37 @@ impl Fault {
         .with_inner("ObjectIsDeletedButRecoverable")
     }
 
+    /// The name belongs to a live secret, so a backup cannot be restored under it.
+    pub(super) fn exists(name: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!(
+                "A secret {name} is in this vault already; delete and purge it, or restore into another vault."
+            ),
+        )
+    }
+
+    /// The secret's deletion is under way.
+    pub(super) fn being_deleted(name: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!("The secret {name} is being deleted; try again in a moment."),
+        )
+        .with_inner("ObjectIsBeingDeleted")
+    }
+
+    /// The secret's recovery is under way.
+    pub(super) fn being_recovered(name: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Conflict",
+            format!("The secret {name} is being recovered; try again in a moment."),
+        )
+        .with_inner("ObjectIsBeingRecovered")
+    }
+
     /// The vault has purge protection.
     pub(super) fn purge_protected() -> Self {
         Self::new(

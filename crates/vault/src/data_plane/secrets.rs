@@ -56,7 +56,7 @@ async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result
     let found = context
         .service
         .store
-        .get(context.vault.id, name, version)
+        .get(context.vault.id, name, version, context.now)
         .await
         .map_err(|error| failed(&error))?
         .ok_or_else(|| Fault::secret_not_found(name))?;
@@ -105,13 +105,19 @@ async fn update(
 async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let (now, days) = (context.now, i64::from(context.vault.retention_days));
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
-    let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at };
+    let change =
+        Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at, settles_at: now };
     let record = write(context, change, || Fault::secret_not_found(name), name).await?;
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
 async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
-    let change = Change::Recover { vault: context.vault.id, name: name.to_owned(), now: context.now };
+    let change = Change::Recover {
+        vault: context.vault.id,
+        name: name.to_owned(),
+        now: context.now,
+        settles_at: context.now,
+    };
     let record = write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
@@ -130,7 +136,7 @@ async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, 
     let records = context
         .service
         .store
-        .list(context.vault.id, &page.after, page.limit())
+        .list(context.vault.id, &page.after, page.limit(), context.now)
         .await
         .map_err(|error| failed(&error))?;
     page.answer(context, &records, |record| Bundle::new(context, record, Id::Secret))
@@ -141,7 +147,7 @@ async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameter
     let records = context
         .service
         .store
-        .list_versions(context.vault.id, name, page.after_number()?, page.limit())
+        .list_versions(context.vault.id, name, page.after_number()?, page.limit(), context.now)
         .await
         .map_err(|error| failed(&error))?;
     page.answer(context, &records, |record| Bundle::new(context, record, Id::Version))
@@ -179,6 +185,9 @@ async fn write(
     context.service.store.write(change).await.map_err(|error| match error {
         WriteError::Refused(Refusal::NotFound) => missing(),
         WriteError::Refused(Refusal::Deleted) => Fault::deleted_but_recoverable(name),
+        WriteError::Refused(Refusal::Exists) => Fault::exists(name),
+        WriteError::Refused(Refusal::BeingDeleted) => Fault::being_deleted(name),
+        WriteError::Refused(Refusal::BeingRecovered) => Fault::being_recovered(name),
         WriteError::Failed => Fault::internal(),
     })
 }

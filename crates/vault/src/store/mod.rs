@@ -2,14 +2,17 @@
 //!
 //! [`Store`] opens the database and brings its schema up to date. Reads go to a small pool ([`read`]); all writes go
 //! through one task that commits them in groups ([`writer`]), each applied by [`apply`]. Values arrive here sealed: this
-//! module never sees one.
+//! module never sees one. [`entries`] keeps what was made at run time: vaults, principals, roles.
 
 mod apply;
+mod entries;
 mod model;
 mod read;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -18,12 +21,16 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 
-pub(crate) use model::{Attributes, Change, NewVersion, Record, Refusal, Tags, VersionPatch, WriteError};
+#[allow(unused_imports, reason = "words of the callers of `directory`")]
+pub(crate) use model::{
+    Attributes, Change, DirectoryEntry, NewVersion, Record, Refusal, Restoration, RestoredVersion,
+    SealedRecord, StoredDirectory, Tags, VersionPatch, WriteError,
+};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Readers};
 use crate::keys::{Sealed, WrappedKey};
-use writer::Writer;
+use writer::{Outcome, Work, Writer};
 
 static SCHEMA: Migrator = sqlx::migrate!("./migrations");
 
@@ -46,6 +53,7 @@ pub(crate) struct SealedSigningKey {
 pub(crate) struct Preparing {
     connection: SqliteConnection,
     options: SqliteConnectOptions,
+    generation: i64,
 }
 
 /// The open database.
@@ -53,6 +61,8 @@ pub(crate) struct Preparing {
 pub(crate) struct Store {
     readers: SqlitePool,
     writer: Writer,
+    /// The directory's generation, as the writer last saw it.
+    generation: Arc<AtomicI64>,
 }
 
 impl Preparing {
@@ -81,7 +91,10 @@ impl Preparing {
             let _ = connection.close().await;
             return Err(schema_error(path, error));
         }
-        Ok(Self { connection, options })
+        let generation = entries::generation(&mut connection)
+            .await
+            .map_err(|error| database_error("read the directory", error))?;
+        Ok(Self { connection, options, generation })
     }
 
     /// All data keys, oldest first.
@@ -95,7 +108,7 @@ impl Preparing {
 
     /// Adds a data key.
     pub(crate) async fn add_data_key(&mut self, key: &WrappedKey, now: i64) -> Result<()> {
-        sqlx::query("INSERT INTO data_key (id, wrapped, created) VALUES (?1, ?2, ?3)")
+        sqlx::query("INSERT INTO data_key (id, wrapped, created) VALUES ($1, $2, $3)")
             .bind(key.id)
             .bind(&key.wrapped)
             .bind(now)
@@ -120,7 +133,7 @@ impl Preparing {
 
     /// Adds a key that signs tokens.
     pub(crate) async fn add_signing_key(&mut self, key: &SealedSigningKey, now: i64) -> Result<()> {
-        sqlx::query("INSERT INTO signing_key (kid, data_key, sealed, created) VALUES (?1, ?2, ?3, ?4)")
+        sqlx::query("INSERT INTO signing_key (kid, data_key, sealed, created) VALUES ($1, $2, $3, $4)")
             .bind(&key.kid)
             .bind(key.sealed.key)
             .bind(&key.sealed.bytes)
@@ -134,7 +147,7 @@ impl Preparing {
     /// Finds a vault by its name in lower case, or makes it.
     pub(crate) async fn vault(&mut self, name: &str) -> Result<VaultId> {
         sqlx::query_scalar(
-            "INSERT INTO vault (name) VALUES (?1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+            "INSERT INTO vault (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
         )
         .bind(name)
         .fetch_one(&mut self.connection)
@@ -154,7 +167,8 @@ impl Preparing {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options);
-        Store { readers, writer: Writer::start(self.connection) }
+        let generation = Arc::new(AtomicI64::new(self.generation));
+        Store { readers, writer: Writer::start(self.connection, Arc::clone(&generation)), generation }
     }
 }
 
@@ -164,12 +178,18 @@ impl Store {
     /// # Errors
     /// A [`Refusal`] if the state of the secret does not allow it; nothing is changed then.
     pub(crate) async fn write(&self, change: Change) -> Result<Record, WriteError> {
-        self.writer.write(change).await
+        match self.writer.submit(Work::Change(change)).await? {
+            Outcome::Change(result) => result.map_err(WriteError::Refused),
+            _ => Err(WriteError::Failed),
+        }
     }
 
     /// Forgets every secret whose time is up and answers how many.
     pub(crate) async fn sweep(&self, now: i64) -> Result<u64, WriteError> {
-        self.writer.sweep(now).await
+        match self.writer.submit(Work::Sweep(now)).await? {
+            Outcome::Sweep(count) => Ok(count),
+            _ => Err(WriteError::Failed),
+        }
     }
 
     /// Lets the queued changes finish, then closes the database.
@@ -204,73 +224,4 @@ fn database_error(what: &str, error: sqlx::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A store with one vault and one data key.
-    async fn store(parent: &tempfile::TempDir) -> (Store, VaultId) {
-        let mut preparing = Preparing::open(&parent.path().join("vault.db")).await.unwrap();
-        preparing.add_data_key(&WrappedKey { id: 1, wrapped: vec![] }, 0).await.unwrap();
-        let vault = preparing.vault("v1").await.unwrap();
-        assert_eq!(preparing.vault("v1").await.unwrap(), vault, "a vault keeps its number");
-        (preparing.start(), vault)
-    }
-
-    fn set(vault: VaultId, name: &str, data_key: i64, now: i64) -> Change {
-        Change::Set(NewVersion {
-            vault,
-            name: name.to_owned(),
-            version: format!("{name}-{now}"),
-            attributes: Attributes::default(),
-            enabled: true,
-            sealed: Sealed { key: data_key, bytes: vec![1] },
-            now,
-        })
-    }
-
-    #[tokio::test]
-    async fn a_write_that_the_database_refuses_does_not_hurt_its_group() {
-        let parent = tempfile::tempdir().unwrap();
-        let (store, vault) = store(&parent).await;
-        // There is no data key 99. On one thread all three are queued before the writer takes the first.
-        let (before, broken, behind) = tokio::join!(
-            store.write(set(vault, "before", 1, 5)),
-            store.write(set(vault, "broken", 99, 5)),
-            store.write(set(vault, "behind", 1, 5)),
-        );
-        assert!(before.is_ok() && behind.is_ok());
-        assert!(matches!(broken, Err(WriteError::Failed)));
-        let listed = store.list(vault, "", 10).await.unwrap();
-        assert_eq!(
-            listed.iter().map(|record| record.name.as_str()).collect::<Vec<_>>(),
-            ["before", "behind"]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_sweep_forgets_what_is_due_and_nothing_else() {
-        let parent = tempfile::tempdir().unwrap();
-        let (store, vault) = store(&parent).await;
-        for (name, purge_at) in [("due", 10), ("later", 11)] {
-            store.write(set(vault, name, 1, 5)).await.unwrap();
-            let name = name.to_owned();
-            store.write(Change::Delete { vault, name, now: 5, purge_at }).await.unwrap();
-        }
-        store.write(set(vault, "live", 1, 5)).await.unwrap();
-        assert_eq!(store.sweep(10).await.unwrap(), 1);
-        assert_eq!(store.sweep(10).await.unwrap(), 0);
-        assert!(store.get(vault, "live", None).await.unwrap().is_some());
-        assert_eq!(store.list_deleted(vault, "", 10, 0).await.unwrap()[0].name, "later");
-    }
-
-    #[tokio::test]
-    async fn what_is_queued_at_the_end_is_written_and_nothing_is_taken_after_it() {
-        let parent = tempfile::tempdir().unwrap();
-        let (store, vault) = store(&parent).await;
-        let (written, ()) = tokio::join!(store.write(set(vault, "a", 1, 5)), store.close());
-        assert!(written.is_ok());
-        assert!(matches!(store.write(set(vault, "b", 1, 5)).await, Err(WriteError::Failed)));
-        let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start();
-        assert!(again.get(vault, "A", None).await.unwrap().is_some());
-    }
-}
+mod tests;

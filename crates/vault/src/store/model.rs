@@ -67,7 +67,30 @@ pub(crate) struct VersionPatch {
     pub(crate) now: i64,
 }
 
-/// One change to one secret.
+/// A secret as a backup holds it, to be written with all its versions.
+#[derive(Debug)]
+pub(crate) struct Restoration {
+    pub(crate) vault: VaultId,
+    /// In the case that it had.
+    pub(crate) name: String,
+    /// Oldest first, at least one.
+    pub(crate) versions: Vec<RestoredVersion>,
+    pub(crate) now: i64,
+}
+
+/// A version that keeps its times.
+#[derive(Debug)]
+pub(crate) struct RestoredVersion {
+    pub(crate) version: String,
+    pub(crate) attributes: Attributes,
+    pub(crate) enabled: bool,
+    pub(crate) created: i64,
+    pub(crate) updated: i64,
+    pub(crate) sealed: Sealed,
+}
+
+/// One change to one secret. `now` is in Unix seconds; until `settles_at`, if it is later, the secret can neither be read
+/// nor changed.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Adds a version, and the secret if it is the first.
@@ -75,11 +98,13 @@ pub(crate) enum Change {
     /// Changes what is said about a version.
     Update(VersionPatch),
     /// Soft-deletes a secret with all its versions.
-    Delete { vault: VaultId, name: String, now: i64, purge_at: i64 },
+    Delete { vault: VaultId, name: String, now: i64, purge_at: i64, settles_at: i64 },
     /// Takes a soft deletion back.
-    Recover { vault: VaultId, name: String, now: i64 },
+    Recover { vault: VaultId, name: String, now: i64, settles_at: i64 },
     /// Forgets a soft-deleted secret for good.
     Purge { vault: VaultId, name: String, now: i64 },
+    /// Brings a secret back from its backup, under a name that nothing holds.
+    Restore(Restoration),
 }
 
 /// Why the state of a secret does not allow a change.
@@ -89,6 +114,30 @@ pub(crate) enum Refusal {
     NotFound,
     /// The name belongs to a soft-deleted secret.
     Deleted,
+    /// The name belongs to a live secret.
+    Exists,
+    /// The secret's deletion is under way.
+    BeingDeleted,
+    /// The secret's recovery is under way.
+    BeingRecovered,
+}
+
+/// Something that was made at run time: a vault, a principal, a role. What a document says is its kind's own business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DirectoryEntry {
+    pub(crate) kind: String,
+    pub(crate) key: String,
+    /// JSON.
+    pub(crate) document: String,
+}
+
+/// All entries of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredDirectory {
+    /// Higher after each change.
+    pub(crate) generation: i64,
+    /// In order of kind and key.
+    pub(crate) entries: Vec<DirectoryEntry>,
 }
 
 /// Why a change was not made.

@@ -1,7 +1,8 @@
 //! Reading: one secret, or a page of a listing.
 //!
 //! Listings are keyset pages: they go on behind a name (or a version's number), so that a page costs the same wherever it
-//! lies, and writes in between neither repeat nor hide an entry that stays.
+//! lies, and writes in between neither repeat nor hide an entry that stays. A secret whose deletion or recovery is under
+//! way is not there, neither as a live nor as a deleted one.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
@@ -30,8 +31,8 @@ pub(super) struct Statements {
 }
 
 pub(super) const RECORD: Statements = Statements {
-    by_version_id: select!("", "WHERE v.id = ?1"),
-    by_secret_id: select!("", "WHERE s.id = ?1 AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"),
+    by_version_id: select!("", "WHERE v.id = $1"),
+    by_secret_id: select!("", "WHERE s.id = $1 AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"),
 };
 
 impl Store {
@@ -41,49 +42,83 @@ impl Store {
         vault: VaultId,
         name: &str,
         version: Option<&str>,
+        now: i64,
     ) -> sqlx::Result<Option<SealedRecord>> {
         let row = match version {
             None => {
                 sqlx::query(select!(
                     ", v.data_key, v.sealed",
-                    "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL
+                    "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+                       AND (s.settles_at IS NULL OR s.settles_at <= $3)
                        AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
                 ))
                 .bind(vault.0)
                 .bind(key(name))
+                .bind(now)
                 .fetch_optional(self.readers())
                 .await?
             }
             Some(version) => {
                 sqlx::query(select!(
                     ", v.data_key, v.sealed",
-                    "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL AND v.version = ?3"
+                    "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+                       AND (s.settles_at IS NULL OR s.settles_at <= $3) AND v.version = $4"
                 ))
                 .bind(vault.0)
                 .bind(key(name))
+                .bind(now)
                 .bind(version)
                 .fetch_optional(self.readers())
                 .await?
             }
         };
-        row.map(|row| {
-            let sealed = Sealed { key: row.try_get("data_key")?, bytes: row.try_get("sealed")? };
-            Ok(SealedRecord { record: record(&row)?, sealed })
-        })
-        .transpose()
+        row.as_ref().map(sealed_record).transpose()
+    }
+
+    /// Reads the newest versions of a live secret, `limit` at most, the oldest of them first. `None` if there is no such
+    /// secret.
+    pub(crate) async fn all_versions(
+        &self,
+        vault: VaultId,
+        name: &str,
+        limit: u32,
+        now: i64,
+    ) -> sqlx::Result<Option<Vec<SealedRecord>>> {
+        let rows = sqlx::query(select!(
+            ", v.data_key, v.sealed",
+            "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+               AND (s.settles_at IS NULL OR s.settles_at <= $3)
+             ORDER BY v.id DESC LIMIT $4"
+        ))
+        .bind(vault.0)
+        .bind(key(name))
+        .bind(now)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await?;
+        let versions = rows.iter().rev().map(sealed_record).collect::<sqlx::Result<Vec<_>>>()?;
+        Ok(Some(versions).filter(|versions| !versions.is_empty()))
     }
 
     /// Lists live secrets behind `after` (a name in lower case), each by its latest version.
-    pub(crate) async fn list(&self, vault: VaultId, after: &str, limit: u32) -> sqlx::Result<Vec<Record>> {
+    pub(crate) async fn list(
+        &self,
+        vault: VaultId,
+        after: &str,
+        limit: u32,
+        now: i64,
+    ) -> sqlx::Result<Vec<Record>> {
         let rows = sqlx::query(select!(
             "",
-            "WHERE s.vault = ?1 AND s.name_key > ?2 AND s.deleted_at IS NULL
+            "WHERE s.vault = $1 AND s.name_key > $2 AND s.deleted_at IS NULL
+               AND (s.settles_at IS NULL OR s.settles_at <= $4)
                AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)
-             ORDER BY s.name_key LIMIT ?3"
+             ORDER BY s.name_key LIMIT $3"
         ))
         .bind(vault.0)
         .bind(after)
         .bind(limit)
+        .bind(now)
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(record).collect()
@@ -96,15 +131,19 @@ impl Store {
         name: &str,
         after: i64,
         limit: u32,
+        now: i64,
     ) -> sqlx::Result<Vec<Record>> {
         let rows = sqlx::query(select!(
             "",
-            "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NULL AND v.id > ?3 ORDER BY v.id LIMIT ?4"
+            "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+               AND (s.settles_at IS NULL OR s.settles_at <= $5)
+               AND v.id > $3 ORDER BY v.id LIMIT $4"
         ))
         .bind(vault.0)
         .bind(key(name))
         .bind(after)
         .bind(limit)
+        .bind(now)
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(record).collect()
@@ -119,7 +158,8 @@ impl Store {
     ) -> sqlx::Result<Option<Record>> {
         let row = sqlx::query(select!(
             "",
-            "WHERE s.vault = ?1 AND s.name_key = ?2 AND s.deleted_at IS NOT NULL AND s.purge_at > ?3
+            "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NOT NULL AND s.purge_at > $3
+               AND (s.settles_at IS NULL OR s.settles_at <= $3)
                AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
         ))
         .bind(vault.0)
@@ -140,9 +180,10 @@ impl Store {
     ) -> sqlx::Result<Vec<Record>> {
         let rows = sqlx::query(select!(
             "",
-            "WHERE s.vault = ?1 AND s.name_key > ?2 AND s.deleted_at IS NOT NULL AND s.purge_at > ?4
+            "WHERE s.vault = $1 AND s.name_key > $2 AND s.deleted_at IS NOT NULL AND s.purge_at > $4
+               AND (s.settles_at IS NULL OR s.settles_at <= $4)
                AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)
-             ORDER BY s.name_key LIMIT ?3"
+             ORDER BY s.name_key LIMIT $3"
         ))
         .bind(vault.0)
         .bind(after)
@@ -153,9 +194,15 @@ impl Store {
         rows.iter().map(record).collect()
     }
 
-    fn readers(&self) -> &SqlitePool {
+    pub(super) fn readers(&self) -> &SqlitePool {
         &self.readers
     }
+}
+
+/// Reads the columns of a record with its value.
+fn sealed_record(row: &SqliteRow) -> sqlx::Result<SealedRecord> {
+    let sealed = Sealed { key: row.try_get("data_key")?, bytes: row.try_get("sealed")? };
+    Ok(SealedRecord { record: record(row)?, sealed })
 }
 
 /// Reads the columns of a record.

@@ -3,15 +3,17 @@
 //! Changes wait in a bounded queue. The task takes all that wait, applies them in one transaction and answers after the
 //! commit: one `fsync` serves many writers, and each of them knows that its change is on disk.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::apply;
 use super::model::{Change, Record, Refusal, WriteError};
+use super::{apply, entries};
+use crate::keys::Sealed;
 
 /// How many changes may wait; who comes later waits for a place.
 const QUEUE: usize = 1024;
@@ -19,16 +21,28 @@ const QUEUE: usize = 1024;
 /// How many changes go into one transaction. Bounds how long a reader of the answer waits, and the journal's growth.
 const GROUP: usize = 256;
 
+/// What the task can be asked to do.
 #[derive(Debug)]
-enum Job {
-    Change(Change, oneshot::Sender<Result<Record, WriteError>>),
-    Sweep(i64, oneshot::Sender<Result<u64, WriteError>>),
+pub(super) enum Work {
+    Change(Change),
+    Sweep(i64),
+    PutEntry { kind: String, key: String, sealed: Sealed },
+    DeleteEntry { kind: String, key: String },
 }
 
-/// What became of a job inside the transaction.
-enum Outcome {
+/// What became of it inside the transaction.
+#[derive(Debug)]
+pub(super) enum Outcome {
     Change(Result<Record, Refusal>),
     Sweep(u64),
+    /// The directory's generation afterwards; `None` if there was nothing to change.
+    Entry(Option<i64>),
+}
+
+#[derive(Debug)]
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Result<Outcome, WriteError>>,
 }
 
 /// The way to the writing task.
@@ -40,27 +54,18 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    /// Starts the task. `generation` is the directory's, and is kept up to date.
+    pub(super) fn start(connection: SqliteConnection, generation: Arc<AtomicI64>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver));
+        let task = tokio::spawn(run(connection, receiver, generation));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
-    pub(super) async fn write(&self, change: Change) -> Result<Record, WriteError> {
-        self.submit(|answer| Job::Change(change, answer)).await
-    }
-
-    pub(super) async fn sweep(&self, now: i64) -> Result<u64, WriteError> {
-        self.submit(|answer| Job::Sweep(now, answer)).await
-    }
-
-    async fn submit<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, WriteError>>) -> Job,
-    ) -> Result<T, WriteError> {
+    /// Queues work and waits until it is on disk.
+    pub(super) async fn submit(&self, work: Work) -> Result<Outcome, WriteError> {
         let queue = lock(&self.queue).clone().ok_or(WriteError::Failed)?;
-        let (sender, receiver) = oneshot::channel();
-        queue.send(job(sender)).await.map_err(|_| WriteError::Failed)?;
+        let (answer, receiver) = oneshot::channel();
+        queue.send(Job { work, answer }).await.map_err(|_| WriteError::Failed)?;
         receiver.await.map_err(|_| WriteError::Failed)?
     }
 
@@ -81,10 +86,10 @@ fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
+async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, generation: Arc<AtomicI64>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        commit(&mut connection, &mut group).await;
+        commit(&mut connection, &mut group, &generation).await;
     }
     if let Err(error) = connection.close().await {
         tracing::error!(%error, "the vault's database did not close in order");
@@ -93,12 +98,14 @@ async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
 
 /// Commits a group and answers. If the database refuses one of the group, each is tried by itself, so that nobody suffers
 /// for a neighbour.
-async fn commit(connection: &mut SqliteConnection, group: &mut Vec<Job>) {
+async fn commit(connection: &mut SqliteConnection, group: &mut Vec<Job>, generation: &AtomicI64) {
     match attempt(connection, group).await {
-        Ok(outcomes) => group.drain(..).zip(outcomes).for_each(|(job, outcome)| job.answer(Ok(outcome))),
+        Ok(outcomes) => group.drain(..).zip(outcomes).for_each(|(job, outcome)| {
+            job.answer(Ok(outcome), generation);
+        }),
         Err(error) if group.len() == 1 => {
             tracing::error!(%error, "the vault's database could not write");
-            group.drain(..).for_each(|job| job.answer(Err(())));
+            group.drain(..).for_each(|job| job.answer(Err(WriteError::Failed), generation));
         }
         Err(error) => {
             tracing::warn!(%error, group = group.len(), "a group of writes failed; trying each by itself");
@@ -107,7 +114,8 @@ async fn commit(connection: &mut SqliteConnection, group: &mut Vec<Job>) {
                 if let Err(error) = &answer {
                     tracing::error!(%error, "the vault's database could not write");
                 }
-                job.answer(answer.map(|mut outcomes| outcomes.remove(0)).map_err(|_| ()));
+                let answer = answer.map(|mut outcomes| outcomes.remove(0)).map_err(|_| WriteError::Failed);
+                job.answer(answer, generation);
             }
         }
     }
@@ -116,10 +124,16 @@ async fn commit(connection: &mut SqliteConnection, group: &mut Vec<Job>) {
 async fn attempt(connection: &mut SqliteConnection, group: &[Job]) -> sqlx::Result<Vec<Outcome>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut outcomes = Vec::with_capacity(group.len());
-    for job in group {
-        outcomes.push(match job {
-            Job::Change(change, _) => Outcome::Change(apply::apply(&mut transaction, change).await?),
-            Job::Sweep(now, _) => Outcome::Sweep(apply::sweep(&mut transaction, *now).await?),
+    for Job { work, .. } in group {
+        outcomes.push(match work {
+            Work::Change(change) => Outcome::Change(apply::apply(&mut transaction, change).await?),
+            Work::Sweep(now) => Outcome::Sweep(apply::sweep(&mut transaction, *now).await?),
+            Work::PutEntry { kind, key, sealed } => {
+                Outcome::Entry(Some(entries::put(&mut transaction, kind, key, sealed).await?))
+            }
+            Work::DeleteEntry { kind, key } => {
+                Outcome::Entry(entries::delete(&mut transaction, kind, key).await?)
+            }
         });
     }
     transaction.commit().await?;
@@ -127,21 +141,11 @@ async fn attempt(connection: &mut SqliteConnection, group: &[Job]) -> sqlx::Resu
 }
 
 impl Job {
-    /// Who asked may have gone away meanwhile; what was committed stays committed.
-    fn answer(self, outcome: Result<Outcome, ()>) {
-        match (self, outcome) {
-            (Self::Change(_, answer), Ok(Outcome::Change(result))) => {
-                let _ = answer.send(result.map_err(WriteError::Refused));
-            }
-            (Self::Sweep(_, answer), Ok(Outcome::Sweep(count))) => {
-                let _ = answer.send(Ok(count));
-            }
-            (Self::Change(_, answer), _) => {
-                let _ = answer.send(Err(WriteError::Failed));
-            }
-            (Self::Sweep(_, answer), _) => {
-                let _ = answer.send(Err(WriteError::Failed));
-            }
+    fn answer(self, outcome: Result<Outcome, WriteError>, generation: &AtomicI64) {
+        if let Ok(Outcome::Entry(Some(now))) = outcome {
+            generation.store(now, Ordering::Release);
         }
+        // Who asked may have gone away meanwhile; what was committed stays committed.
+        let _ = self.answer.send(outcome);
     }
 }

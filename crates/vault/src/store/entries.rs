@@ -1,0 +1,201 @@
+//! The directory's entries: vaults, principals and roles that were made at run time.
+//!
+//! Each document is sealed and bound to its kind and key, so that whoever can write to the database can neither make up
+//! an entry nor give one another name. Each change raises a number, the generation, in the same transaction: who holds a
+//! copy of the directory knows by it whether the copy is still good.
+
+use std::sync::atomic::Ordering;
+
+use sqlx::{Row, SqliteConnection};
+
+use super::model::{DirectoryEntry, StoredDirectory, WriteError};
+use super::writer::{Outcome, Work};
+use super::{Store, database_error};
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Binding, Keyring, Sealed};
+
+impl Store {
+    /// Reads all entries.
+    ///
+    /// # Errors
+    /// [`Database`](ErrorKind::Database) if the database cannot be read, or an entry does not open.
+    pub(crate) async fn directory(&self, keyring: &Keyring) -> Result<StoredDirectory> {
+        // Both in one transaction: the generation is that of these entries.
+        let mut transaction =
+            self.readers().begin().await.map_err(|error| database_error("read the directory", error))?;
+        let directory = read(&mut transaction, keyring).await;
+        let _ = transaction.rollback().await;
+        directory
+    }
+
+    /// Adds an entry or replaces it, and answers the generation that has it.
+    pub(crate) async fn put_entry(
+        &self,
+        keyring: &Keyring,
+        kind: &str,
+        key: &str,
+        document: &str,
+    ) -> Result<i64, WriteError> {
+        let sealed = keyring.seal(&binding(kind, key), document.as_bytes());
+        let work = Work::PutEntry { kind: kind.to_owned(), key: key.to_owned(), sealed };
+        match self.writer.submit(work).await? {
+            Outcome::Entry(Some(generation)) => Ok(generation),
+            _ => Err(WriteError::Failed),
+        }
+    }
+
+    /// Takes an entry away and answers the generation that lacks it, or `None` if there was no such entry.
+    pub(crate) async fn delete_entry(&self, kind: &str, key: &str) -> Result<Option<i64>, WriteError> {
+        let work = Work::DeleteEntry { kind: kind.to_owned(), key: key.to_owned() };
+        match self.writer.submit(work).await? {
+            Outcome::Entry(generation) => Ok(generation),
+            _ => Err(WriteError::Failed),
+        }
+    }
+
+    /// How often the directory has changed. One process owns the database, so this needs no question to it.
+    pub(crate) async fn generation(&self) -> sqlx::Result<i64> {
+        Ok(self.generation.load(Ordering::Acquire))
+    }
+}
+
+/// What the generation is in the database.
+pub(super) async fn generation(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT generation FROM directory_generation").fetch_one(connection).await
+}
+
+/// The caller holds a transaction, so that the parts belong together.
+async fn read(connection: &mut SqliteConnection, keyring: &Keyring) -> Result<StoredDirectory> {
+    let failed = |error| database_error("read the directory", error);
+    let generation = generation(connection).await.map_err(failed)?;
+    let rows = sqlx::query("SELECT kind, key, data_key, sealed FROM directory_entry ORDER BY kind, key")
+        .fetch_all(connection)
+        .await
+        .map_err(failed)?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let kind: String = row.try_get("kind").map_err(failed)?;
+        let key: String = row.try_get("key").map_err(failed)?;
+        let data_key: i64 = row.try_get("data_key").map_err(failed)?;
+        let sealed: Vec<u8> = row.try_get("sealed").map_err(failed)?;
+        let document = keyring
+            .unseal(&binding(&kind, &key), data_key, &sealed)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Database, format!("the {kind} {key} of the database is damaged"))
+                    .with_hint("restore the database from a backup")
+            })?;
+        entries.push(DirectoryEntry { kind, key, document });
+    }
+    Ok(StoredDirectory { generation, entries })
+}
+
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    kind: &str,
+    key: &str,
+    sealed: &Sealed,
+) -> sqlx::Result<i64> {
+    sqlx::query(
+        "INSERT INTO directory_entry (kind, key, data_key, sealed) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (kind, key) DO UPDATE SET data_key = excluded.data_key, sealed = excluded.sealed",
+    )
+    .bind(kind)
+    .bind(key)
+    .bind(sealed.key)
+    .bind(&sealed.bytes)
+    .execute(&mut *connection)
+    .await?;
+    raise(connection).await
+}
+
+/// `None` if there was no such entry.
+pub(super) async fn delete(
+    connection: &mut SqliteConnection,
+    kind: &str,
+    key: &str,
+) -> sqlx::Result<Option<i64>> {
+    let gone = sqlx::query("DELETE FROM directory_entry WHERE kind = $1 AND key = $2")
+        .bind(kind)
+        .bind(key)
+        .execute(&mut *connection)
+        .await?;
+    if gone.rows_affected() == 0 { Ok(None) } else { raise(connection).await.map(Some) }
+}
+
+async fn raise(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("UPDATE directory_generation SET generation = generation + 1 RETURNING generation")
+        .fetch_one(connection)
+        .await
+}
+
+fn binding(kind: &str, key: &str) -> Binding {
+    Binding::new("directory entry", &[kind, key])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::store;
+    use super::super::{Preparing, WriteError};
+    use super::*;
+    use crate::keys::MasterKey;
+    use strongroom_secrets::random::SystemRandom;
+
+    fn keyring() -> Keyring {
+        let master = MasterKey::generate(&SystemRandom);
+        Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap()
+    }
+
+    fn entry(kind: &str, key: &str, document: &str) -> DirectoryEntry {
+        DirectoryEntry { kind: kind.into(), key: key.into(), document: document.into() }
+    }
+
+    #[tokio::test]
+    async fn each_change_of_the_directory_raises_its_generation_and_survives_a_restart() {
+        let parent = tempfile::tempdir().unwrap();
+        let keyring = keyring();
+        let (store, _) = store(&parent).await;
+        assert_eq!(store.generation().await.unwrap(), 0);
+        assert_eq!(store.put_entry(&keyring, "vault", "b", "{}").await.unwrap(), 1);
+        assert_eq!(store.put_entry(&keyring, "vault", "a", "{\"n\":1}").await.unwrap(), 2);
+        assert_eq!(store.put_entry(&keyring, "principal", "b", "{}").await.unwrap(), 3);
+        assert_eq!(store.put_entry(&keyring, "vault", "b", "{\"n\":2}").await.unwrap(), 4);
+        assert_eq!(store.delete_entry("principal", "b").await.unwrap(), Some(5));
+        assert_eq!(store.delete_entry("principal", "b").await.unwrap(), None);
+        assert_eq!(store.generation().await.unwrap(), 5);
+        store.close().await;
+
+        let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start();
+        assert_eq!(again.generation().await.unwrap(), 5);
+        let directory = again.directory(&keyring).await.unwrap();
+        assert_eq!(directory.generation, 5);
+        assert_eq!(directory.entries, [entry("vault", "a", "{\"n\":1}"), entry("vault", "b", "{\"n\":2}")]);
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_was_given_another_name_is_not_believed() {
+        let parent = tempfile::tempdir().unwrap();
+        let keyring = keyring();
+        let (store, _) = store(&parent).await;
+        store.put_entry(&keyring, "principal", "reader", "{}").await.unwrap();
+        store.close().await;
+        let mut preparing = Preparing::open(&parent.path().join("vault.db")).await.unwrap();
+        sqlx::query("UPDATE directory_entry SET key = 'officer'")
+            .execute(&mut preparing.connection)
+            .await
+            .unwrap();
+        let store = preparing.start();
+        let error = store.directory(&keyring).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Database && error.to_string().contains("principal officer"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_takes_no_entry() {
+        let parent = tempfile::tempdir().unwrap();
+        let (store, _) = store(&parent).await;
+        store.close().await;
+        assert!(matches!(store.put_entry(&keyring(), "vault", "a", "{}").await, Err(WriteError::Failed)));
+        assert!(matches!(store.delete_entry("vault", "a").await, Err(WriteError::Failed)));
+    }
+}
