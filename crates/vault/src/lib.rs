@@ -26,7 +26,9 @@ mod service;
 mod store;
 mod vault;
 
-pub use config::{FederatedSettings, PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
+pub use config::{
+    FederatedSettings, PrincipalSettings, RoleAssignment, RoleSettings, VaultConfig, VaultSettings,
+};
 pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};

@@ -1,13 +1,15 @@
 //! Who may do what: principals, roles, and the actions that roles grant.
 
+mod action;
 mod certificate;
 mod credential;
 mod issuer_keys;
 mod principal;
 mod role;
 
+pub(crate) use action::{Action, Actions};
 pub(crate) use certificate::Certificate;
 pub(crate) use credential::{Credentials, FederatedCredential};
 pub(crate) use issuer_keys::{IssuerKeys, KeySource};
-pub(crate) use principal::{Principal, Principals, SignIn};
-pub(crate) use role::{Action, Role};
+pub(crate) use principal::{Principal, Principals, Scope, SignIn};
+pub(crate) use role::{BuiltIn, Roles};

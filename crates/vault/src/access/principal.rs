@@ -6,7 +6,42 @@ use aws_lc_rs::digest::{SHA256, digest};
 use strongroom_secrets::SecretValue;
 use uuid::Uuid;
 
-use super::{Action, Credentials, Role};
+use super::{Action, Actions, Credentials};
+
+/// What an action is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope<'a> {
+    /// The vault as a whole: a listing shows all names.
+    Vault,
+    /// The secret of that name, with its versions, its deleted form and its backup.
+    Secret(&'a str),
+    /// A secret whose name is not known yet: a role for any one secret will do, until it is.
+    SomeSecret,
+}
+
+/// What a principal may do in one vault.
+#[derive(Debug, Clone, Default)]
+struct Grants {
+    vault: Actions,
+    /// By the secret's name in lower case.
+    secrets: HashMap<String, Actions>,
+}
+
+impl Grants {
+    fn allow(&self, action: Action, scope: Scope<'_>) -> bool {
+        self.vault.contain(action)
+            || match scope {
+                Scope::Vault => false,
+                // Most principals have no roles for single secrets: no name is made lower-case for them.
+                Scope::Secret(_) if self.secrets.is_empty() => false,
+                Scope::Secret(name) => self
+                    .secrets
+                    .get(&name.to_ascii_lowercase())
+                    .is_some_and(|actions| actions.contain(action)),
+                Scope::SomeSecret => self.secrets.values().any(|actions| actions.contain(action)),
+            }
+    }
+}
 
 /// An application that can sign in.
 #[derive(Debug, Clone)]
@@ -17,7 +52,7 @@ pub(crate) struct Principal {
     pub(crate) object_id: Uuid,
     pub(crate) credentials: Credentials,
     /// By vault, in lower case.
-    roles: HashMap<String, Vec<Role>>,
+    grants: HashMap<String, Grants>,
 }
 
 impl Principal {
@@ -31,24 +66,30 @@ impl Principal {
             client_id: client_id.to_owned(),
             object_id: uuid::Builder::from_custom_bytes(bytes).into_uuid(),
             credentials,
-            roles: HashMap::new(),
+            grants: HashMap::new(),
         }
     }
 
-    pub(crate) fn assign(&mut self, vault: String, role: Role) {
-        self.roles.entry(vault).or_default().push(role);
+    /// Grants actions in a vault (by its name in lower case), on all its secrets or on one.
+    pub(crate) fn grant(&mut self, vault: &str, secret: Option<&str>, actions: Actions) {
+        let grants = self.grants.entry(vault.to_owned()).or_default();
+        let granted = match secret {
+            Some(name) => grants.secrets.entry(name.to_ascii_lowercase()).or_default(),
+            None => &mut grants.vault,
+        };
+        *granted = granted.and(actions);
     }
 
     /// The vaults in which it has a role, by their names in lower case, in order.
     pub(crate) fn vaults(&self) -> Vec<String> {
-        let mut vaults: Vec<_> = self.roles.keys().cloned().collect();
+        let mut vaults: Vec<_> = self.grants.keys().cloned().collect();
         vaults.sort_unstable();
         vaults
     }
 
     /// Whether the principal may do `action` in a vault (by its name in lower case). The default is no.
-    pub(crate) fn may(&self, vault: &str, action: Action) -> bool {
-        self.roles.get(vault).is_some_and(|roles| roles.iter().any(|role| role.grants(action)))
+    pub(crate) fn may(&self, vault: &str, action: Action, scope: Scope<'_>) -> bool {
+        self.grants.get(vault).is_some_and(|grants| grants.allow(action, scope))
     }
 }
 
@@ -94,12 +135,14 @@ impl Principals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::BuiltIn;
     use super::*;
 
     fn principals() -> Principals {
         let mut principal =
             Principal::new("server", "ABC-1", Credentials::of_secret(&SecretValue::new("s3rver")));
-        principal.assign("v1".into(), Role::SecretsUser);
+        principal.grant("v1", None, BuiltIn::SecretsUser.actions());
+        principal.grant("v2", Some("Mine"), BuiltIn::SecretsOfficer.actions());
         Principals::new(vec![principal])
     }
 
@@ -116,10 +159,28 @@ mod tests {
     fn nothing_is_allowed_but_what_a_role_in_that_vault_grants() {
         let principals = principals();
         let principal = principals.get("abc-1").unwrap();
-        assert!(principal.may("v1", Action::Get));
-        assert!(principal.may("v1", Action::ReadMetadata));
-        assert!(!principal.may("v1", Action::Set));
-        assert!(!principal.may("v2", Action::Get));
+        for scope in [Scope::Vault, Scope::Secret("any"), Scope::SomeSecret] {
+            assert!(principal.may("v1", Action::Get, scope));
+            assert!(principal.may("v1", Action::ReadMetadata, scope));
+            assert!(!principal.may("v1", Action::Set, scope));
+            assert!(!principal.may("v3", Action::Get, scope));
+        }
+    }
+
+    #[test]
+    fn a_role_for_one_secret_counts_for_that_secret_alone() {
+        let principals = principals();
+        let principal = principals.get("abc-1").unwrap();
+        for action in Action::ALL {
+            assert!(principal.may("v2", *action, Scope::Secret("mINE")));
+            assert!(principal.may("v2", *action, Scope::SomeSecret));
+            assert!(!principal.may("v2", *action, Scope::Secret("mine2")));
+            assert!(!principal.may("v2", *action, Scope::Vault));
+            assert!(
+                !principal.may("v1", *action, Scope::Secret("mine"))
+                    || BuiltIn::SecretsUser.actions().contain(*action)
+            );
+        }
     }
 
     #[test]

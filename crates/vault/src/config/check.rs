@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::parse::suggest;
-use super::{PrincipalSettings, VaultConfig, VaultSettings, credentials};
-use crate::access::{Principal, Principals, Role};
+use super::{PrincipalSettings, VaultConfig, VaultSettings, credentials, roles};
+use crate::access::{Principal, Principals, Roles};
 use crate::error::{Error, Result};
 
 /// A configuration that keeps all rules.
@@ -29,7 +28,8 @@ impl VaultConfig {
         check_tenant("tenant", &self.tenant)?;
         self.tenants.iter().try_for_each(|tenant| check_tenant("tenants", tenant))?;
         let vaults = check_vaults(&self.vaults)?;
-        let principals = check_principals(&self.principals, &vaults)?;
+        let roles = roles::define(&self.roles)?;
+        let principals = check_principals(&self.principals, &vaults, &roles)?;
         Ok(Checked {
             listen: self.listen_address()?,
             domain,
@@ -130,6 +130,7 @@ fn check_vaults(vaults: &[VaultSettings]) -> Result<BTreeMap<String, VaultSettin
 fn check_principals(
     principals: &[PrincipalSettings],
     vaults: &BTreeMap<String, VaultSettings>,
+    roles: &Roles,
 ) -> Result<Principals> {
     let mut names = HashMap::new();
     let mut checked: Vec<Principal> = Vec::with_capacity(principals.len());
@@ -155,24 +156,8 @@ fn check_principals(
             )));
         }
         let mut principal = Principal::new(name, id, credentials::check(settings)?);
-        for assignment in &settings.roles {
-            let vault = assignment.vault.to_ascii_lowercase();
-            if !vaults.contains_key(&vault) {
-                return Err(Error::configuration(format!(
-                    "principals: {name:?} has a role in the vault {:?}, which is not in the list of vaults",
-                    assignment.vault
-                ))
-                .with_hint(suggest(&vault, vaults.values().map(|vault| vault.name.as_str()))));
-            }
-            let role = Role::parse(&assignment.role).ok_or_else(|| {
-                Error::configuration(format!(
-                    "principals: {name:?} has a role {:?}, which does not exist",
-                    assignment.role
-                ))
-                .with_hint(suggest(&assignment.role, Role::ALL.iter().map(|role| role.name())))
-            })?;
-            principal.assign(vault, role);
-        }
+        let vaults = || vaults.values().map(|vault| vault.name.as_str());
+        roles::assign(&mut principal, &settings.roles, vaults(), roles)?;
         checked.push(principal);
     }
     Ok(Principals::new(checked))
@@ -192,7 +177,7 @@ mod tests {
                 name: "server".into(),
                 client_id: "11111111-1111-1111-1111-111111111111".into(),
                 client_secret: Some(SecretValue::new("hunter2")),
-                roles: vec![RoleAssignment { vault: "V1".into(), role: "key vault secrets officer".into() }],
+                roles: vec![RoleAssignment::new("V1", "key vault secrets officer")],
                 ..PrincipalSettings::default()
             }],
             ..VaultConfig::default()

@@ -8,7 +8,7 @@ use strongroom_secrets::{Random, SecretValue};
 use zeroize::Zeroizing;
 
 use super::{PrincipalSettings, RoleAssignment, VaultConfig, VaultSettings};
-use crate::access::Role;
+use crate::access::BuiltIn;
 use crate::error::Result;
 use crate::folder::{self, Readers};
 
@@ -16,18 +16,18 @@ impl VaultConfig {
     /// A vault named `vault`, a principal `server` that may do everything with its secrets, and a principal `ingestion`
     /// that may read them. Ids and client secrets (256 bits) are drawn.
     pub fn for_development(vault: &str, random: &dyn Random) -> Self {
-        let principal = |name: &str, role: Role| PrincipalSettings {
+        let principal = |name: &str, role: BuiltIn| PrincipalSettings {
             name: name.to_owned(),
             client_id: random.uuid().to_string(),
             client_secret: Some(SecretValue::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()))),
-            roles: vec![RoleAssignment { vault: vault.to_owned(), role: role.name().to_owned() }],
+            roles: vec![RoleAssignment::new(vault, role.name())],
             ..PrincipalSettings::default()
         };
         Self {
             vaults: vec![VaultSettings::named(vault)],
             principals: vec![
-                principal("server", Role::SecretsOfficer),
-                principal("ingestion", Role::SecretsUser),
+                principal("server", BuiltIn::SecretsOfficer),
+                principal("ingestion", BuiltIn::SecretsUser),
             ],
             ..Self::default()
         }
@@ -63,6 +63,17 @@ impl VaultConfig {
             ));
             out.push_str(&format!("    enablePurgeProtection: {}\n", vault.enable_purge_protection));
         }
+        if !self.roles.is_empty() {
+            out.push_str("roles:\n");
+        }
+        for role in &self.roles {
+            let actions: Vec<_> = role.actions.iter().map(|action| quote(action)).collect();
+            out.push_str(&format!(
+                "  - {{name: {}, actions: [{}]}}\n",
+                quote(&role.name),
+                actions.join(", ")
+            ));
+        }
         out.push_str(if self.principals.is_empty() { "principals: []\n" } else { "principals:\n" });
         for principal in &self.principals {
             out.push_str(&format!("  - name: {}\n", quote(&principal.name)));
@@ -79,7 +90,12 @@ impl VaultConfig {
             out.push_str(if principal.roles.is_empty() { "    roles: []\n" } else { "    roles:\n" });
             for assignment in &principal.roles {
                 let (vault, role) = (quote(&assignment.vault), quote(&assignment.role));
-                out.push_str(&format!("      - {{vault: {vault}, role: {role}}}\n"));
+                let secret = assignment
+                    .secret
+                    .as_ref()
+                    .map(|name| format!(", secret: {}", quote(name)))
+                    .unwrap_or_default();
+                out.push_str(&format!("      - {{vault: {vault}, role: {role}{secret}}}\n"));
             }
         }
         yaml

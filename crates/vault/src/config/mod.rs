@@ -2,13 +2,14 @@
 //!
 //! [`VaultConfig`] is what the file says, word for word; [`VaultConfig::check`] turns it into what the service works with.
 //! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`credentials`] those of what proves
-//! who a principal is, [`development`] makes the file
-//! that a first start without any gets.
+//! who a principal is, [`roles`] those of what it may do, [`development`] makes the file that a first start without any
+//! gets.
 
 mod check;
 mod credentials;
 mod development;
 mod parse;
+mod roles;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ use strongroom_secrets::SecretValue;
 
 pub(crate) use check::Checked;
 pub(crate) use parse::suggest;
+pub use roles::{RoleAssignment, RoleSettings};
 
 use crate::error::{Error, Result};
 use crate::folder;
@@ -35,6 +37,8 @@ pub struct VaultConfig {
     pub tenants: Vec<String>,
     /// The vaults.
     pub vaults: Vec<VaultSettings>,
+    /// Roles besides Azure's own.
+    pub roles: Vec<RoleSettings>,
     /// Who may sign in.
     pub principals: Vec<PrincipalSettings>,
 }
@@ -109,16 +113,6 @@ pub struct FederatedSettings {
     pub jwks_url: Option<String>,
 }
 
-/// One role in one vault.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RoleAssignment {
-    /// The vault's name.
-    pub vault: String,
-    /// The role's name, or the id that Azure gave to it.
-    pub role: String,
-}
-
 impl Default for VaultConfig {
     fn default() -> Self {
         Self {
@@ -127,6 +121,7 @@ impl Default for VaultConfig {
             tenant: "adfs".to_owned(),
             tenants: Vec::new(),
             vaults: Vec::new(),
+            roles: Vec::new(),
             principals: Vec::new(),
         }
     }

@@ -3,8 +3,7 @@
 use axum::http::HeaderValue;
 
 use super::fault::Fault;
-use super::route::Target;
-use crate::access::Principal;
+use crate::access::{Action, Principal, Scope};
 use crate::directory::{Directory, HostedVault};
 use crate::entra::{self, TokenFault, Verified};
 use crate::host::Host;
@@ -62,9 +61,13 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// 403 names caller, action and resource.
-    pub(super) fn authorize(&self, vault: &HostedVault, target: &Target) -> Result<(), Fault> {
-        let action = target.operation.action();
-        if self.principal.is_some_and(|principal| principal.may(&vault.key, action)) {
+    pub(super) fn authorize(
+        &self,
+        vault: &HostedVault,
+        action: Action,
+        scope: Scope<'_>,
+    ) -> Result<(), Fault> {
+        if self.principal.is_some_and(|principal| principal.may(&vault.key, action, scope)) {
             return Ok(());
         }
         Err(Fault::forbidden_by_rbac(format!(
@@ -73,9 +76,19 @@ impl<'a> Caller<'a> {
             self.token.object_id,
             self.token.issuer,
             action.name(),
-            target.resource(),
+            resource(scope),
             vault.key,
         )))
+    }
+}
+
+/// What a refusal calls the resource; an illegal name is left out, since it may be a misplaced value.
+fn resource(scope: Scope<'_>) -> String {
+    match scope {
+        Scope::Secret(name) if strongroom_secrets::SecretName::new(name).is_ok() => {
+            format!("/secrets/{name}")
+        }
+        Scope::Secret(_) | Scope::SomeSecret | Scope::Vault => "/secrets".to_owned(),
     }
 }
 

@@ -95,7 +95,7 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
 
     let target = route::find(&parts.method, parts.uri.path())?;
     subject.operation = Some(target.operation);
-    caller.authorize(vault, &target)?;
+    caller.authorize(vault, target.operation.action(), target.scope())?;
     if let Some(quotas) = &service.quotas {
         let now = service.clock().now_millis();
         quotas.take(&vault.key, target.operation, now).map_err(Fault::throttled)?;

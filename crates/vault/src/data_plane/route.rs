@@ -4,7 +4,7 @@ use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
 use super::fault::Fault;
-use crate::access::Action;
+use crate::access::{Action, Scope};
 
 /// What can be done with secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,11 +107,12 @@ impl Target {
         }
     }
 
-    /// What a refusal calls the resource; an illegal name is left out.
-    pub(super) fn resource(&self) -> String {
-        match self.name() {
-            Ok(name) => format!("/secrets/{name}"),
-            Err(_) => "/secrets".to_owned(),
+    /// What the caller's roles must reach. The name of a secret to restore stands in the body.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        match &self.name {
+            Some(name) => Scope::Secret(name),
+            None if self.operation.action() == Action::Restore => Scope::SomeSecret,
+            None => Scope::Vault,
         }
     }
 }
@@ -182,13 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn an_illegal_name_is_found_out_without_being_repeated() {
+    fn an_illegal_name_is_found_out() {
         for path in
             ["/secrets/a%2Fb", "/secrets/hunter_2", "/secrets/%ff", &format!("/secrets/{}", "a".repeat(128))]
         {
             let target = find(&Method::PUT, path).unwrap();
             assert!(target.name().is_err(), "{path}");
-            assert_eq!(target.resource(), "/secrets");
         }
     }
 

@@ -48,7 +48,7 @@ async fn start() -> (TestVault, Client, EncodingKey) {
     let files = tempfile::tempdir().unwrap();
     let client = certificate(files.path());
     let cluster = cluster_key(files.path(), "one");
-    let role = || vec![RoleAssignment { vault: "v1".into(), role: "Key Vault Secrets User".into() }];
+    let role = || vec![RoleAssignment::new("v1", "Key Vault Secrets User")];
     let mut config = config();
     config.principals.push(PrincipalSettings {
         name: "app".into(),

@@ -38,10 +38,7 @@ pub(crate) fn config() -> VaultConfig {
         name: name.into(),
         client_id: id.into(),
         client_secret: Some(secret.into()),
-        roles: roles
-            .iter()
-            .map(|(vault, role)| RoleAssignment { vault: (*vault).into(), role: (*role).into() })
-            .collect(),
+        roles: roles.iter().map(|(vault, role)| RoleAssignment::new(*vault, *role)).collect(),
         ..PrincipalSettings::default()
     };
     let protected = VaultSettings {

@@ -10,6 +10,7 @@ mod listing;
 mod protocol;
 mod quota;
 mod roles;
+mod scopes;
 mod secrets;
 mod starting;
 mod stopping;
