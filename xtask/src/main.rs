@@ -1,7 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 //!
 //! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
-//! ([`python`], [`debian`]), build the program in the right way and say where it is ([`cargo`]), run the tests ([`mod@test`]),
+//! ([`python`], [`debian`], [`postgres`]), build the program in the right way and say where it is ([`cargo`]), run the tests ([`mod@test`]),
 //! measure ([`mod@bench`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
 //! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
 #![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
@@ -10,6 +10,7 @@ mod bench;
 mod cache;
 mod cargo;
 mod debian;
+mod postgres;
 mod process;
 mod python;
 mod test;
@@ -32,6 +33,8 @@ struct Xtask {
 enum Chore {
     /// Install and start what the tests need, then run all of them
     Test(test::Test),
+    /// Run a command beside a throw-away PostgreSQL
+    WithPostgres(postgres::WithPostgres),
     /// Measure the program, built for release, on this machine
     Bench(bench::Bench),
 }
@@ -39,6 +42,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Xtask::parse().chore {
         Chore::Test(test) => test.run(),
+        Chore::WithPostgres(with) => with.run(),
         Chore::Bench(bench) => bench.run(),
     };
     match done {

@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::{
     cargo::{self, TEST_FEATURES},
+    postgres::{self, Cluster},
     process::{heading, run},
     python,
 };
@@ -12,7 +13,7 @@ use crate::{
 /// Install and start what the tests need, then run all of them.
 ///
 /// Builds the program with its crash points, makes a Python environment with the pinned clients of Azure (outside of the
-/// clone, in the user's cache folder), and runs the tests of all crates and of the whole system. A thing that cannot be had
+/// clone, in the user's cache folder), starts a PostgreSQL of its own, and runs the tests of all crates and of the whole system. A thing that cannot be had
 /// is an error: no test is left out because of it.
 #[derive(Args)]
 pub(crate) struct Test {
@@ -36,11 +37,13 @@ impl Test {
         let program =
             cargo::build("strongroom", &["--workspace", "--bins", "--tests", "--features", &features])?;
 
+        let cluster = Cluster::start()?;
         heading("Running the tests");
         run(cargo::cargo()?
             .args(["test", "--workspace", "--no-fail-fast", "--features", &features])
             .env("STRONGROOM_TEST_BINARY", program)
             .env("STRONGROOM_TEST_PYTHON", python)
+            .env(postgres::URL, cluster.url())
             .arg("--")
             .args(&self.filter)
             .args(&self.rest))
