@@ -1,11 +1,11 @@
 //! What a successful operation answers.
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::fault::Fault;
+use super::fault::{Fault, JSON};
 
 /// The answer of an operation, ready to be sent.
 #[derive(Debug)]
@@ -48,8 +48,7 @@ impl IntoResponse for Answer {
         let status = self.status();
         let Some(body) = self.body else { return status.into_response() };
         let mut response = Response::new(Body::from(body));
-        let kind = HeaderValue::from_static("application/json; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
         response
     }
 }

@@ -10,6 +10,9 @@ use serde_json::json;
 use super::quota::Exhausted;
 use crate::host::Host;
 
+/// What every body of the data plane is.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
 /// Why an operation was not done.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -100,7 +103,10 @@ impl Fault {
         Self::new(
             StatusCode::CONFLICT,
             "Conflict",
-            format!("The name {name} belongs to a deleted secret that can be recovered; recover or purge it first."),
+            format!(
+                "The name {name} belongs to a secret in a deleted but recoverable state and cannot be used again: \
+                 recover or purge that secret first."
+            ),
         )
         .with_inner("ObjectIsDeletedButRecoverable")
     }
@@ -189,6 +195,7 @@ impl IntoResponse for Fault {
             error["innererror"] = json!({"code": inner});
         }
         let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
         if let Some((name, value)) = self.header
             && let Ok(value) = HeaderValue::try_from(value)
         {
