@@ -8,6 +8,9 @@ use super::fault::Fault;
 /// The one kind of client assertion that Entra ID knows (RFC 7523, section 2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// What OpenID Connect puts beside a scope. It asks for nothing that an application can get, and is not looked at.
+const OPENID: [&str; 3] = ["openid", "offline_access", "profile"];
+
 /// The longest client assertion: Kubernetes' tokens have some hundred bytes, those with a certificate chain a few thousand.
 const MAX_ASSERTION: usize = 16 * 1024;
 
@@ -102,7 +105,8 @@ fn resource(endpoint: Endpoint, scope: Option<String>, resource: Option<String>)
 
 /// The one resource of a scope. An application gets all that it may do there: it cannot ask for a part.
 fn resource_of(scope: &str) -> Result<String, Fault> {
-    let mut scopes = scope.split_ascii_whitespace();
+    // MSAL for Go sends OpenID Connect's scopes with every request.
+    let mut scopes = scope.split_ascii_whitespace().filter(|scope| !OPENID.contains(scope));
     match (scopes.next(), scopes.next()) {
         (Some(scope), None) => {
             scope.strip_suffix("/.default").map(str::to_owned).ok_or(Fault::ScopeWithoutDefault)
@@ -149,8 +153,24 @@ mod tests {
             ("a/.default+b/.default", Fault::InvalidScope),
             ("/.default", Fault::InvalidScope),
             ("%C3%A4/.default", Fault::InvalidScope),
+            ("openid+offline_access+profile", Fault::InvalidScope),
         ] {
             assert_eq!(resource(&format!("scope={scope}"), Endpoint::V2), Err(fault), "{scope}");
+        }
+    }
+
+    #[test]
+    fn the_scopes_of_openid_connect_beside_the_resource_mean_nothing() {
+        for scope in [
+            "https://a/.default+openid+offline_access+profile",
+            "profile+https://a/.default",
+            "openid+https://a/.default",
+        ] {
+            assert_eq!(
+                resource(&format!("scope={scope}"), Endpoint::V2).as_deref(),
+                Ok("https://a"),
+                "{scope}"
+            );
         }
     }
 

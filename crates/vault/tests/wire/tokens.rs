@@ -58,6 +58,15 @@ async fn every_configured_tenant_issues_tokens_that_the_vault_believes() {
 }
 
 #[tokio::test]
+async fn the_scopes_that_msal_for_go_adds_are_let_through() {
+    let vault = TestVault::start().await;
+    let scope = format!("{SCOPE} openid offline_access profile");
+    let mut session = vault.officer().await;
+    session.token = vault.token_for(OFFICER, OFFICER_SECRET, &scope).await;
+    session.get("/secrets").await.is(200);
+}
+
+#[tokio::test]
 async fn version_1_takes_a_resource_and_answers_numbers_as_texts() {
     let vault = TestVault::start().await;
     let mut form = form(OFFICER, OFFICER_SECRET);
