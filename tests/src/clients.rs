@@ -1,40 +1,107 @@
-//! Python programs with Azure's own packages, which `cargo xtask test` installs.
+//! Programs in other languages with Azure's own packages, which `cargo xtask test` installs.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::program::provided;
 use crate::vault::{Principal, VAULT};
-use crate::{Finished, Program, VaultServer};
+use crate::{Program, VaultServer};
 
-/// Says which interpreter has the packages; `cargo xtask test` sets it.
+/// Says which Python interpreter has the packages; `cargo xtask test` sets it, and the others here too.
 pub const PYTHON: &str = "STRONGROOM_TEST_PYTHON";
+/// Says which Node.js runs the scripts in JavaScript.
+pub const NODE: &str = "STRONGROOM_TEST_NODE";
+/// Says which folder holds their packages.
+pub const NODE_MODULES: &str = "STRONGROOM_TEST_NODE_MODULES";
+/// Says where the program made from `tests/go` lies.
+pub const GO: &str = "STRONGROOM_TEST_GO";
 
 /// Puts a file in the place of the hosts file, for this process and what it starts, and then becomes another program.
 const WITH_HOSTS: &str = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
 
-/// Runs a script of `tests/python` in an environment as `strongroom vault env` prints it for `principal`.
+/// A client in another language, about to sign in as a principal in an environment as `strongroom vault env` prints it.
 ///
-/// Debian resolves no `*.localhost`, and the machine's hosts file is not ours to change. So the script runs in a mount
+/// Debian resolves no `*.localhost`, and the machine's hosts file is not ours to change. So each client runs in a mount
 /// namespace of its own, in which another file lies in its place.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    /// The vault that it calls.
+    pub vault: &'a VaultServer,
+    /// Who it is.
+    pub principal: &'a Principal,
+    /// The folder that it runs in.
+    pub folder: &'a Path,
+}
+
+impl Client<'_> {
+    /// A script of `tests/python`.
+    ///
+    /// # Panics
+    /// If `cargo xtask test` did not say where Python is.
+    pub async fn python(&self, script: &str) -> Program {
+        let arguments = ["-B", "-W", "error::ResourceWarning"];
+        self.program(&provided(PYTHON)).await.args(arguments).arg(source("python").join(script))
+    }
+
+    /// A script of `tests/javascript`.
+    ///
+    /// # Panics
+    /// If `cargo xtask test` did not say where Node.js is.
+    pub async fn javascript(&self, script: &str) -> Program {
+        // Node.js looks for packages beside the script and in the folders above it, and there only.
+        let scripts = self.folder.join("javascript");
+        if !scripts.exists() {
+            fs::create_dir(&scripts).expect("a folder for the scripts");
+            std::os::unix::fs::symlink(provided(NODE_MODULES), scripts.join("node_modules"))
+                .expect("a link to the packages");
+            for entry in fs::read_dir(source("javascript")).expect("the folder of the scripts") {
+                let path = entry.expect("a file among the scripts").path();
+                if path.extension() == Some(OsStr::new("mjs")) {
+                    let name = path.file_name().expect("a file has a name");
+                    fs::copy(&path, scripts.join(name)).expect("a copy of the script");
+                }
+            }
+        }
+        self.program(&provided(NODE)).await.arg(scripts.join(script))
+    }
+
+    /// A part of the program in `tests/go`.
+    ///
+    /// # Panics
+    /// If `cargo xtask test` did not say where the program is.
+    pub async fn go(&self, part: &str) -> Program {
+        self.program(&provided(GO)).await.arg(part)
+    }
+
+    /// `program`, which finds the vault's names on this machine.
+    async fn program(&self, program: &OsStr) -> Program {
+        let hosts = self.folder.join("hosts");
+        let names = format!("127.0.0.1 localhost {VAULT}.vault.localhost login.vault.localhost\n");
+        fs::write(&hosts, names).expect("a hosts file");
+        let mut unshare = Program::with_binary(Path::new("unshare"), self.folder).arg("--mount");
+        if !rustix::process::getuid().is_root() {
+            // Whoever is not root may mount things in a user namespace of their own.
+            unshare = unshare.arg("--map-root-user");
+        }
+        unshare
+            .args(["sh", "-c", WITH_HOSTS, "with-hosts"])
+            .arg(hosts)
+            .arg(program)
+            .envs(self.vault.environment(self.principal).await)
+    }
+}
+
+/// Insists that a client ends well and says `passed` at its end: one that stops early without an error has not passed.
 ///
 /// # Panics
-/// If the script cannot be started, or `cargo xtask test` did not say where Python is.
-pub async fn run(vault: &VaultServer, principal: &Principal, folder: &Path, script: &str) -> Finished {
-    let hosts = folder.join("hosts");
-    let names = format!("127.0.0.1 localhost {VAULT}.vault.localhost login.vault.localhost\n");
-    std::fs::write(&hosts, names).expect("a hosts file");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
-    let mut unshare = Program::with_binary(Path::new("unshare"), folder).arg("--mount");
-    if !rustix::process::getuid().is_root() {
-        // Whoever is not root may mount things in a user namespace of their own.
-        unshare = unshare.arg("--map-root-user");
-    }
-    unshare
-        .args(["sh", "-c", WITH_HOSTS, "with-hosts"])
-        .args([hosts, PathBuf::from(provided(PYTHON))])
-        .args(["-B", "-W", "error::ResourceWarning"])
-        .arg(script)
-        .envs(vault.environment(principal).await)
-        .run()
-        .await
+/// If it did not.
+pub async fn passes(client: Program) {
+    let printed = client.run().await.ended_with(0).stdout;
+    assert_eq!(printed.lines().last(), Some("passed"));
+}
+
+/// The folder of this package that holds the sources in a language.
+fn source(language: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(language)
 }

@@ -2,7 +2,8 @@
 //!
 //! [`program`] runs `strongroom` once and looks at what it printed; [`running`] keeps it running as a server. [`vault`] and
 //! [`metadata`] know the two servers: where they listen, how to sign in, what to ask ([`api`]). [`http`] is a client that
-//! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`snapshot`] sees whether vault and database
+//! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`clients`] are programs in other
+//! languages with Azure's own packages. [`snapshot`] sees whether vault and database
 //! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`.
 //!
@@ -11,15 +12,16 @@
 
 pub mod api;
 pub mod canary;
+pub mod clients;
 pub mod fixtures;
 pub mod http;
 pub mod metadata;
 pub mod program;
-pub mod python;
 pub mod running;
 pub mod snapshot;
 pub mod vault;
 
+pub use clients::Client;
 pub use metadata::MetadataServer;
 pub use program::{Finished, Program};
 pub use running::Running;

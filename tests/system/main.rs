@@ -3,10 +3,10 @@
 
 mod bad_input;
 mod canary;
+mod clients;
 mod crash;
 mod ops_script;
 mod provider_conformance;
-mod python_clients;
 mod quickstart;
 mod recorded_rows;
 mod resolve;

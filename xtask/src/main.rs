@@ -1,8 +1,8 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 //!
 //! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
-//! ([`python`], [`debian`], [`postgres`]), build the program in the right way and say where it is ([`cargo`]), run the tests ([`mod@test`]),
-//! measure ([`mod@bench`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
+//! ([`python`], [`javascript`], [`go`], [`postgres`], [`debian`]), build the program in the right way and say where it is
+//! ([`cargo`]), run the tests ([`mod@test`]), measure ([`mod@bench`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
 //! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
 #![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
@@ -10,6 +10,8 @@ mod bench;
 mod cache;
 mod cargo;
 mod debian;
+mod go;
+mod javascript;
 mod postgres;
 mod process;
 mod python;

@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::{
     cargo::{self, TEST_FEATURES},
+    go, javascript,
     postgres::{self, Cluster},
     process::{heading, run},
     python,
@@ -12,9 +13,9 @@ use crate::{
 
 /// Install and start what the tests need, then run all of them.
 ///
-/// Builds the program with its crash points, makes a Python environment with the pinned clients of Azure (outside of the
-/// clone, in the user's cache folder), starts a PostgreSQL of its own, and runs the tests of all crates and of the whole system. A thing that cannot be had
-/// is an error: no test is left out because of it.
+/// Builds the program with its crash points, installs the pinned clients of Azure for Python, JavaScript and Go (outside of
+/// the clone, in the user's cache folder), starts a PostgreSQL of its own, and runs the tests of all crates and of the whole
+/// system. A thing that cannot be had is an error: no test is left out because of it.
 #[derive(Args)]
 pub(crate) struct Test {
     /// Run only the tests whose full name contains TEXT
@@ -30,6 +31,8 @@ impl Test {
     pub(crate) fn run(&self) -> Result<()> {
         let root = cargo::workspace()?;
         let python = python::environment("python-azure", &root.join("tests/python/requirements.txt"))?;
+        let javascript = javascript::packages("javascript-azure", &root.join("tests/javascript"))?;
+        let go = go::program("clients", &root.join("tests/go"))?;
 
         // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
         heading("Building the program and the tests");
@@ -43,6 +46,9 @@ impl Test {
             .args(["test", "--workspace", "--no-fail-fast", "--features", &features])
             .env("STRONGROOM_TEST_BINARY", program)
             .env("STRONGROOM_TEST_PYTHON", python)
+            .env("STRONGROOM_TEST_NODE", javascript.node)
+            .env("STRONGROOM_TEST_NODE_MODULES", javascript.modules)
+            .env("STRONGROOM_TEST_GO", go)
             .env(postgres::URL, cluster.url())
             .arg("--")
             .args(&self.filter)
