@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use strongroom_secrets::{Clock, Random};
+use tokio::sync::Semaphore;
 
+use crate::config::Delays;
 use crate::data_plane::Quotas;
 use crate::directory::{Directory, Shared};
 use crate::entra::Authority;
@@ -21,6 +23,9 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     /// `None`: as many calls as the machine can answer.
     pub(crate) quotas: Option<Quotas>,
+    pub(crate) delays: Delays,
+    /// Whose turn it is to make or read a backup: one can take a hundred megabytes.
+    pub(crate) backups: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }

@@ -12,6 +12,7 @@ use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Clock, Random};
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::{Checked, VaultConfig};
@@ -35,6 +36,9 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often secrets whose time is up are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How many backups are made or read at a time.
+const BACKUPS: usize = 2;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone)]
@@ -250,6 +254,8 @@ async fn open_service(
         keyring,
         store: store.start(),
         quotas: options.quota.map(Quotas::new),
+        delays: checked.delays,
+        backups: Semaphore::new(BACKUPS),
         clock: Arc::clone(&options.clock),
         random: Arc::clone(&options.random),
     })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::{PrincipalSettings, VaultConfig, VaultSettings, credentials, roles};
+use super::{Delays, PrincipalSettings, VaultConfig, VaultSettings, credentials, delays, roles};
 use crate::access::{Principal, Principals, Roles};
 use crate::error::{Error, Result};
 
@@ -18,6 +18,7 @@ pub(crate) struct Checked {
     /// By name in lower case.
     pub(crate) vaults: BTreeMap<String, VaultSettings>,
     pub(crate) principals: Principals,
+    pub(crate) delays: Delays,
 }
 
 impl VaultConfig {
@@ -37,6 +38,7 @@ impl VaultConfig {
             tenants: self.tenants.clone(),
             vaults,
             principals,
+            delays: delays::check(self)?,
         })
     }
 
@@ -218,6 +220,11 @@ mod tests {
             (fault(|c| c.vaults.push(VaultSettings::named("V1"))), "\"V1\" is there twice"),
             (fault(|c| c.vaults[0].soft_delete_retention_in_days = 6), "is 6, it must be from 7 to 90"),
             (fault(|c| c.vaults[0].soft_delete_retention_in_days = 91), "is 91, it must be from 7 to 90"),
+            (
+                fault(|c| c.delete_delay_seconds = 3601),
+                "deleteDelaySeconds is 3601, it must be from 0 to 3600",
+            ),
+            (fault(|c| c.recover_delay_seconds = 3601), "recoverDelaySeconds is 3601"),
             (fault(|c| c.principals[0].roles[0].vault = "v2".into()), "did you mean \"v1\"?"),
             (
                 fault(|c| c.principals[0].roles[0].role = "Key Vault Secret User".into()),

@@ -7,6 +7,7 @@
 
 mod check;
 mod credentials;
+mod delays;
 mod development;
 mod parse;
 mod roles;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 use strongroom_secrets::SecretValue;
 
 pub(crate) use check::Checked;
+pub(crate) use delays::Delays;
 pub(crate) use parse::suggest;
 pub use roles::{RoleAssignment, RoleSettings};
 
@@ -39,6 +41,10 @@ pub struct VaultConfig {
     pub vaults: Vec<VaultSettings>,
     /// Roles besides Azure's own.
     pub roles: Vec<RoleSettings>,
+    /// How many seconds a deletion takes until the secret is seen among the deleted ones, as in Azure; 0 to 3600.
+    pub delete_delay_seconds: u32,
+    /// How many seconds a recovery takes until the secret is seen again; 0 to 3600.
+    pub recover_delay_seconds: u32,
     /// Who may sign in.
     pub principals: Vec<PrincipalSettings>,
 }
@@ -120,6 +126,8 @@ impl Default for VaultConfig {
             domain: "vault.localhost".to_owned(),
             tenant: "adfs".to_owned(),
             tenants: Vec::new(),
+            delete_delay_seconds: 0,
+            recover_delay_seconds: 0,
             vaults: Vec::new(),
             roles: Vec::new(),
             principals: Vec::new(),

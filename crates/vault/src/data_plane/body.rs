@@ -71,6 +71,12 @@ pub(super) fn parse_update(bytes: &[u8]) -> Result<Said, Fault> {
     parse::<SecretBody>(bytes)?.said()
 }
 
+/// The body of a restore: the backup. It is as good as the secret.
+pub(super) fn parse_restore(bytes: &[u8]) -> Result<SecretValue, Fault> {
+    let body: SecretBody = parse(bytes)?;
+    body.value.ok_or_else(|| Fault::bad_parameter("The property 'value' is required: the backup."))
+}
+
 /// The parser's own message quotes what it found, which may be the value: only the place is told.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(|error| {

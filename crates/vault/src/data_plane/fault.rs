@@ -122,6 +122,14 @@ impl Fault {
         )
     }
 
+    /// What was to be restored is no backup of this service.
+    pub(super) fn foreign_backup() -> Self {
+        Self::bad_parameter(
+            "Cannot decrypt backup blob: it was altered, or it is a backup of another service; a backup can be restored \
+             only where it was made.",
+        )
+    }
+
     /// The secret's deletion is under way.
     pub(super) fn being_deleted(name: &str) -> Self {
         Self::new(

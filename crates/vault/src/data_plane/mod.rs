@@ -7,6 +7,7 @@
 
 mod answer;
 mod api_version;
+mod backup;
 mod body;
 mod bundle;
 mod caller;
@@ -50,6 +51,7 @@ pub(crate) struct Subject {
 struct Context<'a> {
     service: &'a Service,
     vault: &'a HostedVault,
+    caller: &'a Caller<'a>,
     host: &'a Host,
     /// As the client wrote it, for the links to further pages.
     api_version: &'a str,
@@ -101,9 +103,15 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
         quotas.take(&vault.key, target.operation, now).map_err(Fault::throttled)?;
     }
 
-    let bytes =
-        if target.operation.takes_body() { body::read(body, BODY_LIMIT).await? } else { Default::default() };
+    let _turn = match target.operation.is_heavy() {
+        true => Some(service.backups.acquire().await.map_err(|_| Fault::internal())?),
+        false => None,
+    };
+    let bytes = match target.operation.body_limit() {
+        Some(limit) => body::read(body, limit).await?,
+        None => Default::default(),
+    };
     let now = service.clock().now_seconds();
-    let context = Context { service, vault, host: &host, api_version, now };
+    let context = Context { service, vault, caller: &caller, host: &host, api_version, now };
     secrets::run(&context, &target, &parameters, &bytes).await
 }

@@ -3,6 +3,8 @@
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::BODY_LIMIT;
+use super::backup::RESTORE_LIMIT;
 use super::fault::Fault;
 use crate::access::{Action, Scope};
 
@@ -19,6 +21,8 @@ pub(crate) enum Operation {
     GetDeleted,
     PurgeDeleted,
     RecoverDeleted,
+    BackupSecret,
+    RestoreSecret,
 }
 
 impl Operation {
@@ -34,17 +38,28 @@ impl Operation {
             }
             Self::PurgeDeleted => Action::Purge,
             Self::RecoverDeleted => Action::Recover,
+            Self::BackupSecret => Action::Backup,
+            Self::RestoreSecret => Action::Restore,
         }
     }
 
     /// Whether it makes a version. Azure counts these apart.
     pub(super) fn creates(self) -> bool {
-        matches!(self, Self::SetSecret)
+        matches!(self, Self::SetSecret | Self::RestoreSecret)
     }
 
-    /// Whether a request's body means anything.
-    pub(super) fn takes_body(self) -> bool {
-        matches!(self, Self::SetSecret | Self::UpdateSecret)
+    /// Whether it takes so much memory that it has to wait for its turn.
+    pub(super) fn is_heavy(self) -> bool {
+        matches!(self, Self::BackupSecret | Self::RestoreSecret)
+    }
+
+    /// How long a request's body may be; `None` if it means nothing and is not read.
+    pub(super) fn body_limit(self) -> Option<usize> {
+        match self {
+            Self::SetSecret | Self::UpdateSecret => Some(BODY_LIMIT),
+            Self::RestoreSecret => Some(RESTORE_LIMIT),
+            _ => None,
+        }
     }
 }
 
@@ -69,14 +84,16 @@ const fn route(method: Method, path: &'static [Part], operation: Operation) -> R
 const SECRETS: Part = Part::Fixed("secrets");
 const DELETED: Part = Part::Fixed("deletedsecrets");
 
-/// Tried in order: `versions` must come before a version.
+/// Tried in order: fixed parts come before names and versions.
 static ROUTES: &[Route] = &[
     route(Method::GET, &[SECRETS], Operation::ListSecrets),
+    route(Method::POST, &[SECRETS, Part::Fixed("restore")], Operation::RestoreSecret),
     route(Method::PUT, &[SECRETS, Part::Name], Operation::SetSecret),
     route(Method::GET, &[SECRETS, Part::Name], Operation::GetSecret),
     route(Method::PATCH, &[SECRETS, Part::Name], Operation::UpdateSecret),
     route(Method::DELETE, &[SECRETS, Part::Name], Operation::DeleteSecret),
     route(Method::GET, &[SECRETS, Part::Name, Part::Fixed("versions")], Operation::ListVersions),
+    route(Method::POST, &[SECRETS, Part::Name, Part::Fixed("backup")], Operation::BackupSecret),
     route(Method::GET, &[SECRETS, Part::Name, Part::Version], Operation::GetSecret),
     route(Method::PATCH, &[SECRETS, Part::Name, Part::Version], Operation::UpdateSecret),
     route(Method::GET, &[DELETED], Operation::ListDeleted),

@@ -1,15 +1,15 @@
 //! The operations themselves.
 
-use zeroize::Zeroizing;
+use strongroom_secrets::SecretValue;
 
 use super::answer::Answer;
 use super::bundle::{Bundle, Id};
 use super::fault::Fault;
 use super::paging::{Listing, Page};
 use super::route::{Operation, Target};
-use super::{Context, Parameters, body};
+use super::{Context, Parameters, backup, body};
 use crate::keys::Binding;
-use crate::store::{Change, NewVersion, Record, Refusal, VersionPatch, WriteError};
+use crate::store::{Change, NewVersion, Record, Refusal, SealedRecord, VersionPatch, WriteError};
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -31,6 +31,8 @@ pub(super) async fn run(
         Operation::GetDeleted => get_deleted(context, target.name()?).await,
         Operation::PurgeDeleted => purge(context, target.name()?).await,
         Operation::RecoverDeleted => recover(context, target.name()?).await,
+        Operation::BackupSecret => backup::backup(context, target.name()?).await,
+        Operation::RestoreSecret => backup::restore(context, bytes).await,
     }
 }
 
@@ -63,23 +65,8 @@ async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result
     if !found.record.enabled {
         return Err(Fault::disabled());
     }
-    let binding = binding(context, name, &found.record.version);
-    let value = context
-        .service
-        .keyring
-        .unseal(&binding, found.sealed.key, &found.sealed.bytes)
-        .ok()
-        .and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())))
-        .ok_or_else(|| {
-            tracing::error!(
-                vault = context.vault.key,
-                name,
-                version = found.record.version,
-                "a value does not open: the database was damaged or altered"
-            );
-            Fault::internal()
-        })?;
-    let bundle = Bundle::new(context, &found.record, Id::Version).with_value(&value);
+    let value = open_value(context, &found)?;
+    let bundle = Bundle::new(context, &found.record, Id::Version).with_value(value.expose());
     Ok(Answer::json(&bundle)?.about(&found.record.version))
 }
 
@@ -105,8 +92,8 @@ async fn update(
 async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let (now, days) = (context.now, i64::from(context.vault.retention_days));
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
-    let change =
-        Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at, settles_at: now };
+    let settles_at = now.saturating_add(context.service.delays.delete.into());
+    let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at, settles_at };
     let record = write(context, change, || Fault::secret_not_found(name), name).await?;
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
@@ -116,7 +103,7 @@ async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
         vault: context.vault.id,
         name: name.to_owned(),
         now: context.now,
-        settles_at: context.now,
+        settles_at: context.now.saturating_add(context.service.delays.recover.into()),
     };
     let record = write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
@@ -176,7 +163,7 @@ async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault>
 }
 
 /// Hands a change to the writer. `missing` is the answer if there is nothing to change.
-async fn write(
+pub(super) async fn write(
     context: &Context<'_>,
     change: Change,
     missing: impl FnOnce() -> Fault,
@@ -192,12 +179,34 @@ async fn write(
     })
 }
 
+/// Decrypts a version's value.
+pub(super) fn open_value(context: &Context<'_>, found: &SealedRecord) -> Result<SecretValue, Fault> {
+    let SealedRecord { record, sealed } = found;
+    let binding = binding(context, &record.name, &record.version);
+    context
+        .service
+        .keyring
+        .unseal(&binding, sealed.key, &sealed.bytes)
+        .ok()
+        .and_then(|mut bytes| String::from_utf8(std::mem::take(&mut *bytes)).ok())
+        .map(SecretValue::new)
+        .ok_or_else(|| {
+            tracing::error!(
+                vault = context.vault.key,
+                name = record.name,
+                version = record.version,
+                "a value does not open: the database was damaged or altered"
+            );
+            Fault::internal()
+        })
+}
+
 /// A value belongs to its vault, name and version, and opens nowhere else.
-fn binding(context: &Context<'_>, name: &str, version: &str) -> Binding {
+pub(super) fn binding(context: &Context<'_>, name: &str, version: &str) -> Binding {
     Binding::new("value", &[&context.vault.key, &name.to_ascii_lowercase(), version])
 }
 
-fn failed(error: &sqlx::Error) -> Fault {
+pub(super) fn failed(error: &sqlx::Error) -> Fault {
     tracing::error!(%error, "the vault's database could not be read");
     Fault::internal()
 }

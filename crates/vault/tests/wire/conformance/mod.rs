@@ -2,8 +2,10 @@
 //!
 //! [`row`] holds the words; each of the other modules is a part of the table. The same rows run over HTTPS on each database.
 
+mod backups;
 mod bundles;
 mod challenge;
+mod delays;
 mod deletion;
 mod limits;
 mod listings;
@@ -12,16 +14,36 @@ mod row;
 mod run;
 
 use row::Row;
+use strongroom_vault::VaultConfig;
 
 /// The whole table, for a service with the usual settings.
 fn table() -> Vec<Row> {
-    [challenge::rows(), paths::rows(), bundles::rows(), limits::rows(), listings::rows(), deletion::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        challenge::rows(),
+        paths::rows(),
+        bundles::rows(),
+        limits::rows(),
+        listings::rows(),
+        deletion::rows(),
+        backups::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[tokio::test]
 async fn every_row_of_the_sheet_holds_on_sqlite() {
     run::all(table(), |_| {}).await;
+}
+
+#[tokio::test]
+async fn deletions_and_recoveries_that_take_time_are_seen_later_on_sqlite() {
+    run::all(delays::rows(), slow).await;
+}
+
+/// With delays.
+fn slow(config: &mut VaultConfig) {
+    config.delete_delay_seconds = delays::DELETE;
+    config.recover_delay_seconds = delays::RECOVER;
 }

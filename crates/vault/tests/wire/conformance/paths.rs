@@ -37,7 +37,9 @@ pub(super) fn rows() -> Vec<Row> {
             .ask(get("//secrets/a//{1}"))
             .answers_with(json!({"value": "x"}))
             .ask(get("//secrets//"))
-            .lists(["{base}/secrets/a"], false),
+            .lists(["{base}/secrets/a"], false)
+            .ask(post("//secrets//restore"))
+            .refused(400, "BadParameter", None),
         row("The first part of a path compares without case")
             .given(set("a", "x"))
             .ask(get("/Secrets/a"))
@@ -60,7 +62,10 @@ pub(super) fn rows() -> Vec<Row> {
             .refused(405, "MethodNotAllowed", None)
             .header("allow", "PUT, GET, PATCH, DELETE")
             .ask(put("/deletedsecrets/a", json!({"value": "x"})))
-            .refused(405, "MethodNotAllowed", None),
+            .refused(405, "MethodNotAllowed", None)
+            .ask(get("/deletedsecrets/a/recover"))
+            .refused(405, "MethodNotAllowed", None)
+            .header("allow", "POST"),
     ];
     for version in [
         "2016-10-01",

@@ -3,7 +3,7 @@
 //! Texts may hold `{base}` (the vault's URL), `{port}`, `{1}`, `{2}`, … (the versions that earlier calls of the row made, in
 //! their order), `{next}` (the last `nextLink`), `{token}` (its continuation token), `{other}` (another vault's URL) and
 //! `{blob}` (the last backup). In an expected body `{hex}` stands for any
-//! 32 lower-case hexadecimal digits, `{any}` for any text, and `{now}`, `{now+5}`, `{now-5}` for the vault's time.
+//! 32 lower-case hexadecimal digits, `{base64url}` for a text of that, `{any}` for any text, and `{now}`, `{now+5}`, `{now-5}` for the vault's time.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -225,6 +225,12 @@ impl Ask {
     /// A body that need not be JSON.
     pub(super) fn body(mut self, text: impl Into<String>) -> Self {
         self.body = Some(text.into());
+        self
+    }
+
+    /// The same by POST.
+    pub(super) fn posted(mut self) -> Self {
+        self.method = Method::POST;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use strongroom_vault::{Options, RoleAssignment, VaultSettings};
+use strongroom_vault::{RoleAssignment, VaultConfig, VaultSettings};
 
 use super::row::{Ask, Body, Caller, Expected, Row, Step};
 use crate::harness::{Answer, NOBODY, OFFICER, OFFICER_SECRET, TestVault, USER, USER_SECRET, config, read};
@@ -12,7 +12,7 @@ use crate::harness::{Answer, NOBODY, OFFICER, OFFICER_SECRET, TestVault, USER, U
 const TOKEN_AGE: i64 = 3000;
 
 /// Runs every row and fails with all that did not hold.
-pub(super) async fn all(rows: Vec<Row>, change: impl FnOnce(&mut Options)) {
+pub(super) async fn all(rows: Vec<Row>, change: impl FnOnce(&mut VaultConfig)) {
     let mut config = config();
     let name = |index: usize| format!("row{index}");
     for (index, row) in rows.iter().enumerate() {
@@ -26,7 +26,8 @@ pub(super) async fn all(rows: Vec<Row>, change: impl FnOnce(&mut Options)) {
             principal.roles.push(RoleAssignment { vault: name(index), role: role.into(), secret: None });
         }
     }
-    let vault = TestVault::start_as(config, change).await;
+    change(&mut config);
+    let vault = TestVault::start_as(config, |_| {}).await;
     let mut tokens = HashMap::new();
     let mut failures = Vec::new();
     let count = rows.len();
@@ -268,10 +269,13 @@ fn token_of(link: &str) -> &str {
     link.split_once("$skiptoken=").map_or("", |(_, rest)| rest.split('&').next().unwrap_or_default())
 }
 
-/// Whether a text is the one that a pattern with `{any}` or one `{hex}` means.
+/// Whether a text is the one that a pattern means.
 fn fits(pattern: &str, text: &str) -> bool {
-    if pattern == "{any}" {
-        return true;
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match pattern {
+        "{any}" => return true,
+        "{base64url}" => return !text.is_empty() && text.bytes().all(base64url),
+        _ => {}
     }
     match pattern.split_once("{hex}") {
         None => pattern == text,
