@@ -56,7 +56,8 @@ impl Certificate {
 
     /// Whether a thumbprint of an assertion's header is this certificate's. The newer one decides, if both are given.
     pub(crate) fn has_thumbprint(&self, sha1: Option<&str>, sha256: Option<&str>) -> bool {
-        let bare = |text: &str| text.trim_end_matches('=').to_owned();
+        // MSAL for Go writes it in the other alphabet of base64, and padded, and Entra ID takes it.
+        let bare = |text: &str| text.trim_end_matches('=').replace('+', "-").replace('/', "_");
         match (sha1, sha256) {
             (_, Some(sha256)) => bare(sha256) == self.sha256,
             (Some(sha1), None) => bare(sha1) == self.sha1,
@@ -121,7 +122,8 @@ mod tests {
         assert!(
             certificate.has_thumbprint(Some(sha1), None) && certificate.has_thumbprint(None, Some(sha256))
         );
-        assert!(certificate.has_thumbprint(Some(&format!("{sha1}=")), None));
+        let as_go_writes_it = format!("{}=", sha1.replace('-', "+").replace('_', "/"));
+        assert!(certificate.has_thumbprint(Some(&as_go_writes_it), None));
         assert!(
             !certificate.has_thumbprint(Some(sha1), Some("other")) && !certificate.has_thumbprint(None, None)
         );

@@ -123,6 +123,16 @@ async fn a_certificates_holder_signs_in_without_a_secret() {
 }
 
 #[tokio::test]
+async fn a_thumbprint_in_the_other_alphabet_of_base64_is_the_same() {
+    let (vault, client, _) = start().await;
+    // As MSAL for Go writes it.
+    let thumbprint = format!("{}=", client.thumbprint.replace('-', "+").replace('_', "/"));
+    let client = Client { thumbprint, ..client };
+    let assertion = own_assertion(&vault, &client, Algorithm::PS256, &json!({}));
+    sign_in(&vault, &format!("/{TENANT}/oauth2/v2.0/token"), APP, &assertion).await.is(200);
+}
+
+#[tokio::test]
 async fn a_certificate_assertion_that_is_not_right_is_refused_with_its_own_number() {
     let (vault, client, _) = start().await;
     let path = format!("/{TENANT}/oauth2/v2.0/token");
