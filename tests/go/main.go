@@ -13,9 +13,12 @@ import (
 const patience = time.Minute
 
 var parts = map[string]func(context.Context){
-	"life-of-a-secret": lifeOfASecret,
-	"errors":           errorsAsAzures,
-	"secrets-user":     secretsUser,
+	"life-of-a-secret":  lifeOfASecret,
+	"errors":            errorsAsAzures,
+	"secrets-user":      secretsUser,
+	"certificate":       certificate,
+	"workload-identity": workloadIdentity,
+	"own-tenant":        ownTenant,
 }
 
 func main() {

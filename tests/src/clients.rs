@@ -66,12 +66,12 @@ impl Client<'_> {
         self.program(&provided(NODE)).await.arg(scripts.join(script))
     }
 
-    /// A part of the program in `tests/go`.
+    /// The program in `tests/go`, to which the first argument names a part.
     ///
     /// # Panics
     /// If `cargo xtask test` did not say where the program is.
-    pub async fn go(&self, part: &str) -> Program {
-        self.program(&provided(GO)).await.arg(part)
+    pub async fn go(&self) -> Program {
+        self.program(&provided(GO)).await
     }
 
     /// `program`, which finds the vault's names on this machine.

@@ -3,7 +3,7 @@
 use strongroom_tests::vault::{OFFICER, Principal, USER};
 
 async fn passes(principal: &Principal, part: &str) {
-    super::passes(principal, async |client| client.go(part).await).await;
+    super::passes(principal, async |client| client.go().await.arg(part)).await;
 }
 
 #[tokio::test]
@@ -19,4 +19,14 @@ async fn what_goes_wrong_reaches_the_caller_as_the_right_error() {
 #[tokio::test]
 async fn a_secrets_user_reads_and_lists_and_changes_nothing() {
     passes(&USER, "secrets-user").await;
+}
+
+#[tokio::test]
+async fn a_certificate_and_a_workload_identity_sign_in() {
+    super::passes_without_a_secret(async |client| client.go().await).await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
+    super::passes_in_a_tenant_with_an_id(async |client| client.go().await.arg("own-tenant")).await;
 }

@@ -20,3 +20,13 @@ async fn what_goes_wrong_reaches_the_caller_as_the_right_error() {
 async fn a_secrets_user_reads_and_lists_and_changes_nothing() {
     passes(&USER, "secrets_user.mjs").await;
 }
+
+#[tokio::test]
+async fn a_certificate_and_a_workload_identity_sign_in() {
+    super::passes_without_a_secret(async |client| client.javascript("without_a_secret.mjs").await).await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
+    super::passes_in_a_tenant_with_an_id(async |client| client.javascript("own_tenant.mjs").await).await;
+}

@@ -4,13 +4,40 @@ mod go;
 mod javascript;
 mod python;
 
-use strongroom_tests::vault::Principal;
-use strongroom_tests::{Client, Program, VaultServer, clients, scratch};
+use strongroom_tests::identities::{APP, POD};
+use strongroom_tests::vault::{OFFICER, Principal};
+use strongroom_tests::{Client, Identities, Program, VaultServer, clients, scratch};
 
 /// Starts a vault and insists that the client that `program` makes for `principal` passes there.
 async fn passes(principal: &Principal, program: impl AsyncFnOnce(Client<'_>) -> Program) {
     let folder = scratch();
     let vault = VaultServer::start(folder.path()).await;
     let client = Client { vault: &vault, principal, folder: folder.path() };
+    clients::passes(program(client).await).await;
+}
+
+/// Starts a vault that knows principals without a client secret, and insists that they pass the script that `program`
+/// makes; its argument tells how to sign in.
+async fn passes_without_a_secret(program: impl AsyncFn(Client<'_>) -> Program) {
+    let folder = scratch();
+    let identities = Identities::make(folder.path());
+    let vault = VaultServer::start_with(folder.path(), |config| identities.add_to(config)).await;
+    for (principal, way, variable, file) in [
+        (&APP, "certificate", "AZURE_CLIENT_CERTIFICATE_PATH", &identities.certificate),
+        (&POD, "workload-identity", "AZURE_FEDERATED_TOKEN_FILE", &identities.token),
+    ] {
+        let client = Client { vault: &vault, principal, folder: folder.path() };
+        clients::passes(program(client).await.arg(way).env(variable, file)).await;
+    }
+}
+
+/// Starts a vault whose tenant has an id, and insists that the officer passes there.
+async fn passes_in_a_tenant_with_an_id(program: impl AsyncFnOnce(Client<'_>) -> Program) {
+    let folder = scratch();
+    let vault = VaultServer::start_with(folder.path(), |config| {
+        config["tenant"] = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0".into();
+    })
+    .await;
+    let client = Client { vault: &vault, principal: &OFFICER, folder: folder.path() };
     clients::passes(program(client).await).await;
 }

@@ -25,3 +25,13 @@ async fn a_secrets_user_reads_and_lists_and_changes_nothing() {
 async fn every_way_to_hand_over_a_client_secret_signs_in() {
     passes(&OFFICER, "credentials.py").await;
 }
+
+#[tokio::test]
+async fn a_certificate_and_a_workload_identity_sign_in() {
+    super::passes_without_a_secret(async |client| client.python("without_a_secret.py").await).await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
+    super::passes_in_a_tenant_with_an_id(async |client| client.python("own_tenant.py").await).await;
+}
