@@ -29,6 +29,8 @@ mod vault;
 pub use config::{
     FederatedSettings, PrincipalSettings, RoleAssignment, RoleSettings, VaultConfig, VaultSettings,
 };
+#[doc(hidden)]
+pub use data_plane::{Operation, RouteInfo, routes};
 pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};

@@ -30,7 +30,7 @@ use caller::Caller;
 use fault::Fault;
 pub(crate) use quota::Quotas;
 pub use quota::{Quota, UnknownQuota};
-pub(crate) use route::Operation;
+pub use route::{Operation, RouteInfo, routes};
 
 use crate::directory::HostedVault;
 use crate::host::Host;

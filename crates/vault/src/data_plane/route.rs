@@ -10,7 +10,8 @@ use crate::access::{Action, Scope};
 
 /// What can be done with secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Operation {
+#[allow(missing_docs, reason = "named as in Azure's reference")]
+pub enum Operation {
     SetSecret,
     GetSecret,
     UpdateSecret,
@@ -101,6 +102,33 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, &[DELETED, Part::Name], Operation::PurgeDeleted),
     route(Method::POST, &[DELETED, Part::Name, Part::Fixed("recover")], Operation::RecoverDeleted),
 ];
+
+/// A route, for tests that go through all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with `{name}` and `{version}` in it.
+    pub path: String,
+    /// What it does.
+    pub operation: Operation,
+}
+
+/// Every route of the data plane.
+pub fn routes() -> Vec<RouteInfo> {
+    ROUTES
+        .iter()
+        .map(|route| RouteInfo {
+            method: route.method.as_str(),
+            path: route.path.iter().fold(String::new(), |path, part| match part {
+                Part::Fixed(text) => path + "/" + text,
+                Part::Name => path + "/{name}",
+                Part::Version => path + "/{version}",
+            }),
+            operation: route.operation,
+        })
+        .collect()
+}
 
 /// What a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -144,12 +144,17 @@ impl TestVault {
         self.clock.now_seconds()
     }
 
-    /// Stops and starts again on the same folder.
-    pub(crate) async fn restart(self) -> Self {
+    /// Stops and starts again on the same folder with another configuration.
+    pub(crate) async fn restart_with(self, config: VaultConfig) -> Self {
         let Self { folder, clock, running, client } = self;
         drop(client);
         running.stop().await.unwrap();
-        Self::start_in(folder, clock).await
+        Self::launch(folder, clock, config).await
+    }
+
+    /// Stops and starts again on the same folder.
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(config()).await
     }
 
     /// Sends a form to a token endpoint.

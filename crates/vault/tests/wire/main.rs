@@ -3,11 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod assertions;
+mod authorization;
 mod conformance;
-mod deleted;
 mod durability;
 mod harness;
-mod listing;
 mod protocol;
 mod quota;
 mod roles;

@@ -76,7 +76,7 @@ fn pages() -> Vec<Row> {
         row("The link to the next page is a full URL with API version and size as they were asked for")
             .given_each(secrets(0..3))
             .ask(get("/secrets?api-version=2025-07-01&maxresults=1"))
-            .lists(ids(0..1), true)
+            .answers_with(json!({"nextLink": "{base}/secrets?api-version=2025-07-01&$skiptoken={any}"}))
             .ask(get("{next}").bare())
             .lists(ids(1..2), true)
             .ask(get("{next}").bare())

@@ -3,7 +3,7 @@
 //! Texts may hold `{base}` (the vault's URL), `{port}`, `{1}`, `{2}`, … (the versions that earlier calls of the row made, in
 //! their order), `{next}` (the last `nextLink`), `{token}` (its continuation token), `{other}` (another vault's URL) and
 //! `{blob}` (the last backup). In an expected body `{hex}` stands for any
-//! 32 lower-case hexadecimal digits, `{base64url}` for a text of that, `{any}` for any text, and `{now}`, `{now+5}`, `{now-5}` for the vault's time.
+//! 32 lower-case hexadecimal digits, `{base64url}` for a text of that, `{any}` for any rest of a text, and `{now}`, `{now+5}`, `{now-5}` for the vault's time.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -277,6 +277,9 @@ fn fits(pattern: &str, text: &str) -> bool {
         "{base64url}" => return !text.is_empty() && text.bytes().all(base64url),
         _ => {}
     }
+    if let Some(start) = pattern.strip_suffix("{any}") {
+        return text.starts_with(start);
+    }
     match pattern.split_once("{hex}") {
         None => pattern == text,
         Some((before, after)) => {
