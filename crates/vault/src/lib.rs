@@ -15,6 +15,7 @@ mod directory;
 mod entra;
 mod environment;
 mod error;
+mod faults;
 mod folder;
 mod host;
 mod keys;

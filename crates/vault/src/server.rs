@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::data_plane::{self, Subject};
 use crate::entra;
 use crate::error::Result;
+use crate::faults::{self, Cuttable};
 use crate::folder::file_error;
 use crate::service::Service;
 
@@ -55,14 +56,18 @@ static HEADERS: [(HeaderName, &str); 7] = [
 
 /// The routes of the port, in the order in which they are tried.
 fn router(service: Arc<Service>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(entra::routes())
         .fallback(data_plane::handle)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(middleware::from_fn_with_state(Arc::clone(&service), frame))
-        .with_state(service)
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+    // Outside of the time limit: a delay on demand may be longer.
+    let routes = match &service.faults {
+        Some(faults) => routes.layer(middleware::from_fn_with_state(Arc::clone(faults), faults::inject)),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(Arc::clone(&service), frame)).with_state(service)
 }
 
 /// What stands around every request: an id, the headers of every answer, and one line in the log.
@@ -161,6 +166,10 @@ pub(crate) fn serve(
         .accept_error_handler(|peer, error| tracing::debug!(?peer, %error, "a connection was not accepted"))
         .handle(handle);
     server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+    let may_be_cut = service.faults.is_some();
     let routes = router(service).into_make_service_with_connect_info::<SocketAddr>();
-    Ok(tokio::spawn(server.serve(routes)))
+    Ok(match may_be_cut {
+        true => tokio::spawn(server.map(Cuttable).serve(routes)),
+        false => tokio::spawn(server.serve(routes)),
+    })
 }

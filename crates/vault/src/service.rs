@@ -9,6 +9,7 @@ use crate::config::Delays;
 use crate::data_plane::Quotas;
 use crate::directory::{Directory, Shared};
 use crate::entra::Authority;
+use crate::faults::Faults;
 use crate::keys::Keyring;
 use crate::store::Store;
 
@@ -24,6 +25,8 @@ pub(crate) struct Service {
     /// `None`: as many calls as the machine can answer.
     pub(crate) quotas: Option<Quotas>,
     pub(crate) delays: Delays,
+    /// What is to fail on demand.
+    pub(crate) faults: Option<Arc<Faults>>,
     /// Whose turn it is to make or read a backup: one can take a hundred megabytes.
     pub(crate) backups: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,

@@ -20,6 +20,7 @@ use crate::data_plane::{Quota, Quotas};
 use crate::directory::{Directory, HostedVault, Shared};
 use crate::entra::{Authority, SigningKey, Tenants};
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
 use crate::keys::{Keyring, MasterKey};
 use crate::pki::{Names, Pki, Renewal};
@@ -65,6 +66,10 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// How many calls each vault takes; without one, as many as the machine can answer.
     pub quota: Option<Quota>,
+    /// The file of faults on demand. Only with [`dev`](Self::dev).
+    pub faults: Option<PathBuf>,
+    /// Whether the vault is for development: nothing in it is worth anything.
+    pub dev: bool,
     /// The time for tokens, certificates and secrets.
     pub clock: Arc<dyn Clock>,
     /// Where identifiers and keys are drawn.
@@ -80,6 +85,8 @@ impl Options {
             master_key_file: None,
             listen: None,
             quota: None,
+            faults: None,
+            dev: false,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -119,6 +126,7 @@ impl Vault {
         if let Some((config, _)) = &config {
             config.check()?;
         }
+        let faults = read_faults(&options)?;
         folder.create()?;
         let lock = folder.lock()?;
         let (config, config_path) = match config {
@@ -133,7 +141,7 @@ impl Vault {
 
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
         let (listen, domain) = (options.listen.unwrap_or(checked.listen), checked.domain.clone());
-        let service = open_service(&folder, checked, &master_key_file, &options).await?;
+        let service = open_service(&folder, checked, faults, &master_key_file, &options).await?;
         let names = Names { domain, vaults: service.directory().vault_names() };
         let pki = Pki::new(folder.clone(), names);
         let (identity, renewal) = pki.ensure(now(&*options.clock))?;
@@ -178,10 +186,24 @@ impl Vault {
     }
 }
 
+/// Faults are for development: nobody should find them in a vault that others rely on.
+fn read_faults(options: &Options) -> Result<Option<Arc<Faults>>> {
+    match &options.faults {
+        None => Ok(None),
+        Some(path) if options.dev => Faults::read(path).map(|faults| Some(Arc::new(faults))),
+        Some(path) => Err(Error::configuration(format!(
+            "--faults {}: a vault fails on demand in development only",
+            path.display()
+        ))
+        .with_hint("start it with --dev, or leave --faults out")),
+    }
+}
+
 /// Opens the database with its keys.
 async fn open_service(
     folder: &Folder,
     checked: Checked,
+    faults: Option<Arc<Faults>>,
     master_key_file: &Path,
     options: &Options,
 ) -> Result<Service> {
@@ -255,6 +277,7 @@ async fn open_service(
         store: store.start(),
         quotas: options.quota.map(Quotas::new),
         delays: checked.delays,
+        faults,
         backups: Semaphore::new(BACKUPS),
         clock: Arc::clone(&options.clock),
         random: Arc::clone(&options.random),

@@ -19,7 +19,7 @@ use strongroom_secrets::SecretValue;
 
 pub(crate) use check::Checked;
 pub(crate) use delays::Delays;
-pub(crate) use parse::suggest;
+pub(crate) use parse::{parse, suggest};
 pub use roles::{RoleAssignment, RoleSettings};
 
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ impl VaultConfig {
             Error::configuration(format!("there is no configuration file {}", path.display()))
                 .with_hint("correct --config, or leave it out: a first start makes a file by itself")
         })?;
-        let mut config = parse::parse(&text, path)?;
+        let mut config: Self = parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.read_secret_files(base)?;
         config.resolve_paths(base);

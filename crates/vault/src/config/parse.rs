@@ -3,15 +3,15 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::Error as Yaml;
 
-use super::VaultConfig;
 use crate::error::{Error, Result};
 
 /// Parses the text of the file at `path`.
-pub(super) fn parse(text: &str, path: &Path) -> Result<VaultConfig> {
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str, path: &Path) -> Result<T> {
     if text.trim().is_empty() {
-        return Ok(VaultConfig::default());
+        return Ok(T::default());
     }
     serde_saphyr::from_str(text).map_err(|error| {
         let (what, hint) = describe(&error);
@@ -71,7 +71,12 @@ pub(crate) fn suggest<'a>(given: &str, known: impl Iterator<Item = &'a str> + Cl
 
 #[cfg(test)]
 mod tests {
+    use super::super::VaultConfig;
     use super::*;
+
+    fn parse(text: &str, path: &Path) -> Result<VaultConfig> {
+        super::parse(text, path)
+    }
 
     fn fails(text: &str) -> String {
         parse(text, Path::new("vault.yaml")).unwrap_err().to_string()

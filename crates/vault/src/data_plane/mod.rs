@@ -30,6 +30,7 @@ use caller::Caller;
 use fault::Fault;
 pub(crate) use quota::Quotas;
 pub use quota::{Quota, UnknownQuota};
+pub(crate) use route::named;
 pub use route::{Operation, RouteInfo, routes};
 
 use crate::directory::HostedVault;

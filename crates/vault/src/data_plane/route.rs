@@ -130,6 +130,11 @@ pub fn routes() -> Vec<RouteInfo> {
         .collect()
 }
 
+/// The operation that a request means, and the name in its path.
+pub(crate) fn named(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
+    find(method, path).ok().map(|target| (target.operation, target.name))
+}
+
 /// What a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {

@@ -6,6 +6,7 @@ mod assertions;
 mod authorization;
 mod conformance;
 mod durability;
+mod faults;
 mod harness;
 mod protocol;
 mod quota;

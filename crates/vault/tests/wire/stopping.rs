@@ -51,7 +51,7 @@ async fn a_request_in_hand_is_finished_when_the_vault_is_stopped() {
 }
 
 /// A bare connection that trusts the vault.
-fn connect(running: &strongroom_vault::Running) -> StreamOwned<ClientConnection, TcpStream> {
+pub(crate) fn connect(running: &strongroom_vault::Running) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_file(running.ca_file()).unwrap()).unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();

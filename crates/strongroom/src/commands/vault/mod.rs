@@ -37,6 +37,10 @@ pub(crate) struct VaultArgs {
     #[arg(long, value_name = "azure")]
     quota: Option<Quota>,
 
+    /// Let calls fail as the file says (docs/vault.md); only with --dev
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Option<VaultCommand>,
 }

@@ -14,6 +14,7 @@ pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     options.master_key_file = args.master_key_file;
     options.listen = args.listen;
     options.quota = args.quota;
+    options.faults = args.faults;
     let mut signals = Signals::listen()?;
     let running = tokio::select! {
         started = async { Vault::open(options).await?.start(None).await } => started?,
