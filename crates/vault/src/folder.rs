@@ -56,6 +56,11 @@ impl Folder {
         }
     }
 
+    /// A path that starts here if it is relative.
+    pub(crate) fn join(&self, path: &Path) -> PathBuf {
+        self.0.join(path)
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.0.join("vault.yaml")
     }

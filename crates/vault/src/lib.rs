@@ -9,6 +9,7 @@
 //! is for. This crate knows nothing of metadata, entities or references.
 
 mod access;
+mod audit;
 mod config;
 mod data_plane;
 mod directory;
@@ -28,7 +29,8 @@ mod store;
 mod vault;
 
 pub use config::{
-    FederatedSettings, PrincipalSettings, RoleAssignment, RoleSettings, VaultConfig, VaultSettings,
+    AuditPlace, AuditSettings, FederatedSettings, PrincipalSettings, RoleAssignment, RoleSettings,
+    VaultConfig, VaultSettings,
 };
 #[doc(hidden)]
 pub use data_plane::{Operation, RouteInfo, routes};

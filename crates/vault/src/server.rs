@@ -17,7 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use uuid::Uuid;
 
-use crate::data_plane::{self, Subject};
+use crate::audit::{CallId, Subject};
+use crate::data_plane;
 use crate::entra;
 use crate::error::Result;
 use crate::faults::{self, Cuttable};
@@ -74,7 +75,7 @@ fn router(service: Arc<Service>) -> Router {
 async fn frame(
     State(service): State<Arc<Service>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let id = service.random().uuid();
@@ -83,6 +84,7 @@ async fn frame(
     let route = request.extensions().get::<MatchedPath>().cloned();
     let client_id = request.headers().get(CLIENT_REQUEST_ID).filter(|value| value.len() <= MAX_ECHO).cloned();
     let started = service.clock().now_millis();
+    request.extensions_mut().insert(CallId { request_id: id, client_request_id: client_id.clone() });
     let mut response = next.run(request).await;
     let subject = response.extensions_mut().remove::<Subject>().unwrap_or_default();
     let line = Line {

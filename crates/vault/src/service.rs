@@ -5,10 +5,11 @@ use std::sync::Arc;
 use strongroom_secrets::{Clock, Random};
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
 use crate::config::Delays;
 use crate::data_plane::Quotas;
 use crate::directory::{Directory, Shared};
-use crate::entra::Authority;
+use crate::entra::{Authority, Believed};
 use crate::faults::Faults;
 use crate::keys::Keyring;
 use crate::store::Store;
@@ -20,6 +21,7 @@ pub(crate) struct Service {
     pub(crate) tenant: String,
     pub(crate) directory: Shared,
     pub(crate) authority: Authority,
+    pub(crate) believed: Believed,
     pub(crate) keyring: Keyring,
     pub(crate) store: Store,
     /// `None`: as many calls as the machine can answer.
@@ -29,6 +31,7 @@ pub(crate) struct Service {
     pub(crate) faults: Option<Arc<Faults>>,
     /// Whose turn it is to make or read a backup: one can take a hundred megabytes.
     pub(crate) backups: Semaphore,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }

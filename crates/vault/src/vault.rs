@@ -15,10 +15,11 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::audit::Audit;
 use crate::config::{Checked, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
 use crate::directory::{Directory, HostedVault, Shared};
-use crate::entra::{Authority, SigningKey, Tenants};
+use crate::entra::{Authority, Believed, SigningKey, Tenants};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
@@ -208,6 +209,7 @@ async fn open_service(
     options: &Options,
 ) -> Result<Service> {
     let now = options.clock.now_seconds();
+    let audit = Arc::new(Audit::open(&checked.audit.destination(folder))?);
     let mut store = Preparing::open(&folder.database()).await?;
     let mut wrapped = store.data_keys().await?;
     let master = match MasterKey::read(master_key_file)? {
@@ -270,15 +272,17 @@ async fn open_service(
     }
     Ok(Service {
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
+        believed: Believed::default(),
         domain: checked.domain,
         tenant: checked.tenant,
         directory: Shared::new(Directory { vaults, principals: checked.principals }),
         keyring,
-        store: store.start(),
+        store: store.start(Arc::clone(&audit)),
         quotas: options.quota.map(Quotas::new),
         delays: checked.delays,
         faults,
         backups: Semaphore::new(BACKUPS),
+        audit,
         clock: Arc::clone(&options.clock),
         random: Arc::clone(&options.random),
     })
@@ -341,6 +345,7 @@ impl Running {
             chore.abort();
         }
         self.service.store.close().await;
+        self.service.audit.close().await;
         match ended {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(address_error(self.address, error)),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::{Delays, PrincipalSettings, VaultConfig, VaultSettings, credentials, delays, roles};
+use super::{
+    AuditSettings, Delays, PrincipalSettings, VaultConfig, VaultSettings, credentials, delays, roles,
+};
 use crate::access::{Principal, Principals, Roles};
 use crate::error::{Error, Result};
 
@@ -19,6 +21,7 @@ pub(crate) struct Checked {
     pub(crate) vaults: BTreeMap<String, VaultSettings>,
     pub(crate) principals: Principals,
     pub(crate) delays: Delays,
+    pub(crate) audit: AuditSettings,
 }
 
 impl VaultConfig {
@@ -28,6 +31,7 @@ impl VaultConfig {
         check_domain(&domain)?;
         check_tenant("tenant", &self.tenant)?;
         self.tenants.iter().try_for_each(|tenant| check_tenant("tenants", tenant))?;
+        self.audit.check()?;
         let vaults = check_vaults(&self.vaults)?;
         let roles = roles::define(&self.roles)?;
         let principals = check_principals(&self.principals, &vaults, &roles)?;
@@ -39,6 +43,7 @@ impl VaultConfig {
             vaults,
             principals,
             delays: delays::check(self)?,
+            audit: self.audit.clone(),
         })
     }
 

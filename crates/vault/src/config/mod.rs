@@ -5,6 +5,7 @@
 //! who a principal is, [`roles`] those of what it may do, [`development`] makes the file that a first start without any
 //! gets.
 
+mod audit;
 mod check;
 mod credentials;
 mod delays;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use strongroom_secrets::SecretValue;
 
+pub use audit::{AuditPlace, AuditSettings};
 pub(crate) use check::Checked;
 pub(crate) use delays::Delays;
 pub(crate) use parse::{parse, suggest};
@@ -47,6 +49,8 @@ pub struct VaultConfig {
     pub recover_delay_seconds: u32,
     /// Who may sign in.
     pub principals: Vec<PrincipalSettings>,
+    /// Where the lines of the audit trail go.
+    pub audit: AuditSettings,
 }
 
 /// One vault.
@@ -131,6 +135,7 @@ impl Default for VaultConfig {
             vaults: Vec::new(),
             roles: Vec::new(),
             principals: Vec::new(),
+            audit: AuditSettings::default(),
         }
     }
 }

@@ -103,6 +103,7 @@ pub(super) async fn restore(context: &Context<'_>, bytes: &[u8]) -> Result<Answe
     let Document { name, versions } =
         open(&context.service.keyring, blob.expose()).ok_or_else(Fault::foreign_backup)?;
     // The path did not tell which secret it is about.
+    context.entry.reveal(&name);
     context.caller.authorize(context.vault, Action::Restore, Scope::Secret(&name))?;
     let versions = versions.into_iter().map(|version| version.sealed(context, &name)).collect();
     let change = Change::Restore(Restoration {
@@ -111,7 +112,7 @@ pub(super) async fn restore(context: &Context<'_>, bytes: &[u8]) -> Result<Answe
         versions,
         now: context.now,
     });
-    let record = write(context, change, Fault::foreign_backup, &name).await?;
+    let record = write(context, change, &name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 

@@ -1,9 +1,12 @@
 //! Who asks, and whether that is allowed.
 
+use std::sync::Arc;
+
 use axum::http::HeaderValue;
 
 use super::fault::Fault;
 use crate::access::{Action, Principal, Scope};
+use crate::audit::Subject;
 use crate::directory::{Directory, HostedVault};
 use crate::entra::{self, TokenFault, Verified};
 use crate::host::Host;
@@ -11,7 +14,7 @@ use crate::service::Service;
 
 /// A caller whose token has been checked.
 pub(super) struct Caller<'a> {
-    token: Verified,
+    token: Arc<Verified>,
     /// `None` if the principal has left the configuration since the token was issued.
     principal: Option<&'a Principal>,
 }
@@ -52,9 +55,11 @@ impl<'a> Caller<'a> {
         Ok(Self { token, principal })
     }
 
-    /// The principal's name, for the log.
-    pub(super) fn name(&self) -> &str {
-        self.principal.map_or("(unknown)", |principal| principal.name.as_str())
+    /// Says who it is.
+    pub(super) fn introduce(&self, subject: &mut Subject) {
+        let name = self.principal.map_or("(unknown)", |principal| principal.name.as_str());
+        subject.principal = Some(name.to_owned());
+        subject.client_id = Some(self.token.client_id.clone());
     }
 
     /// Checks the caller's roles in the vault, as they are now.

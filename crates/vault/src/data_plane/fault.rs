@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::quota::Exhausted;
+use crate::audit::Outcome;
 use crate::host::Host;
 
 /// What every body of the data plane is.
@@ -184,6 +185,21 @@ impl Fault {
         );
         fault.header = Some((header::ALLOW, allowed));
         fault
+    }
+
+    /// The audit trail cannot take a line, so nothing is stored or shown.
+    pub(super) fn unrecorded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            "The vault cannot record this call in its audit trail, so it does not serve it; /readyz and its log tell why.",
+        )
+        .with_inner("AuditUnavailable")
+    }
+
+    /// What the audit trail says of it.
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome { status: self.status.as_u16(), result: self.inner.unwrap_or(self.code) }
     }
 
     /// Something broke here. The cause is in the log, under the request id.

@@ -33,20 +33,13 @@ pub use quota::{Quota, UnknownQuota};
 pub(crate) use route::named;
 pub use route::{Operation, RouteInfo, routes};
 
+use crate::audit::{CallId, Entry, Outcome, Unrecorded};
 use crate::directory::HostedVault;
 use crate::host::Host;
 use crate::service::Service;
 
 /// The largest value, each of its bytes escaped, and all else that a request can say.
 const BODY_LIMIT: usize = 256 * 1024;
-
-/// What a request was about, for the log line. Never more than names.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Subject {
-    pub(crate) vault: Option<String>,
-    pub(crate) principal: Option<String>,
-    pub(crate) operation: Option<Operation>,
-}
 
 /// What an operation works with.
 struct Context<'a> {
@@ -57,6 +50,8 @@ struct Context<'a> {
     /// As the client wrote it, for the links to further pages.
     api_version: &'a str,
     now: i64,
+    /// What the audit trail is going to say of the call.
+    entry: &'a Entry,
 }
 
 /// The parameters behind the question mark; clients may percent-encode even their names.
@@ -71,25 +66,43 @@ impl Parameters {
 /// Answers every path that is not one of the token service.
 pub(crate) async fn handle(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let mut subject = Subject::default();
-    let mut response = match serve(&service, &parts, body, &mut subject).await {
+    let mut entry =
+        parts.extensions.get::<CallId>().cloned().unwrap_or_default().entry(service.clock().now_millis());
+    let result = serve(&service, &parts, body, &mut entry).await;
+    let result = record(&service, &entry, result).await;
+    let mut response = match result {
         Ok(answer) => answer.into_response(),
         Err(fault) => fault.into_response(),
     };
-    response.extensions_mut().insert(subject);
+    response.extensions_mut().insert(entry.subject);
     response
 }
 
-async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subject) -> Result<Answer, Fault> {
+/// Lets the answer go once the audit trail has a true line about it. Who calls no vault at all leaves none.
+async fn record(service: &Service, entry: &Entry, result: Result<Answer, Fault>) -> Result<Answer, Fault> {
+    let (outcome, version) = match &result {
+        Ok(answer) => (Outcome::done(answer.status()), answer.version.as_deref()),
+        Err(fault) => (fault.outcome(), None),
+    };
+    if entry.subject.vault.is_none() || entry.is_true(outcome) {
+        return result;
+    }
+    match service.audit.record(vec![entry.line(outcome, version)]).await {
+        Ok(()) => result,
+        Err(Unrecorded) => Err(Fault::unrecorded()),
+    }
+}
+
+async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) -> Result<Answer, Fault> {
     let host = Host::of(parts).ok_or_else(|| Fault::bad_parameter("The request names no host."))?;
     let directory = service.directory();
     let vault = directory
         .vault(&host, service.domain())
         .ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
-    subject.vault = Some(vault.key.clone());
+    entry.subject.vault = Some(vault.key.clone());
     let caller =
         Caller::authenticate(service, &directory, &host, parts.headers.get(header::AUTHORIZATION)).await?;
-    subject.principal = Some(caller.name().to_owned());
+    caller.introduce(&mut entry.subject);
 
     let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
         .map_err(|_| Fault::bad_parameter("The query of the URL is malformed."))?;
@@ -97,7 +110,7 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
     let api_version = api_version::check(parameters.get("api-version"))?;
 
     let target = route::find(&parts.method, parts.uri.path())?;
-    subject.operation = Some(target.operation);
+    target.introduce(&mut entry.subject);
     caller.authorize(vault, target.operation.action(), target.scope())?;
     if let Some(quotas) = &service.quotas {
         let now = service.clock().now_millis();
@@ -113,6 +126,6 @@ async fn serve(service: &Service, parts: &Parts, body: Body, subject: &mut Subje
         None => Default::default(),
     };
     let now = service.clock().now_seconds();
-    let context = Context { service, vault, caller: &caller, host: &host, api_version, now };
+    let context = Context { service, vault, caller: &caller, host: &host, api_version, now, entry };
     secrets::run(&context, &target, &parameters, &bytes).await
 }

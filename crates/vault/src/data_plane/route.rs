@@ -2,14 +2,16 @@
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 
 use super::BODY_LIMIT;
 use super::backup::RESTORE_LIMIT;
 use super::fault::Fault;
 use crate::access::{Action, Scope};
+use crate::audit::Subject;
 
 /// What can be done with secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[allow(missing_docs, reason = "named as in Azure's reference")]
 pub enum Operation {
     SetSecret,
@@ -154,6 +156,16 @@ impl Target {
         match strongroom_secrets::SecretName::new(name) {
             Ok(_) => Ok(name),
             Err(error) => Err(Fault::bad_parameter(format!("The secret's name is not legal: {error}."))),
+        }
+    }
+
+    /// Says what it is about.
+    pub(super) fn introduce(&self, subject: &mut Subject) {
+        subject.operation = Some(self.operation);
+        subject.action = Some(self.operation.action().name());
+        if let Ok(name) = self.name() {
+            subject.name = Some(name.to_owned());
+            subject.version.clone_from(&self.version);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The operations themselves.
 
+use axum::http::StatusCode;
 use strongroom_secrets::SecretValue;
 
 use super::answer::Answer;
@@ -8,6 +9,7 @@ use super::fault::Fault;
 use super::paging::{Listing, Page};
 use super::route::{Operation, Target};
 use super::{Context, Parameters, backup, body};
+use crate::audit::{Outcome, Witness};
 use crate::keys::Binding;
 use crate::store::{Change, NewVersion, Record, Refusal, SealedRecord, VersionPatch, WriteError};
 
@@ -49,7 +51,7 @@ async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, 
         sealed,
         now: context.now,
     });
-    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    let record = write(context, change, name).await?;
     let bundle = Bundle::new(context, &record, Id::Version).with_value(value.expose());
     Ok(Answer::json(&bundle)?.about(&record.version))
 }
@@ -85,7 +87,7 @@ async fn update(
         enabled: said.enabled,
         now: context.now,
     });
-    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    let record = write(context, change, name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
@@ -94,7 +96,7 @@ async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
     let settles_at = now.saturating_add(context.service.delays.delete.into());
     let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at, settles_at };
-    let record = write(context, change, || Fault::secret_not_found(name), name).await?;
+    let record = write(context, change, name).await?;
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
@@ -105,7 +107,7 @@ async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
         now: context.now,
         settles_at: context.now.saturating_add(context.service.delays.recover.into()),
     };
-    let record = write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
+    let record = write(context, change, name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
@@ -114,7 +116,7 @@ async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
         return Err(Fault::purge_protected());
     }
     let change = Change::Purge { vault: context.vault.id, name: name.to_owned(), now: context.now };
-    write(context, change, || Fault::deleted_secret_not_found(name), name).await?;
+    write(context, change, name).await?;
     Ok(Answer::nothing())
 }
 
@@ -162,21 +164,36 @@ async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault>
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
-/// Hands a change to the writer. `missing` is the answer if there is nothing to change.
-pub(super) async fn write(
-    context: &Context<'_>,
-    change: Change,
-    missing: impl FnOnce() -> Fault,
-    name: &str,
-) -> Result<Record, Fault> {
-    context.service.store.write(change).await.map_err(|error| match error {
-        WriteError::Refused(Refusal::NotFound) => missing(),
-        WriteError::Refused(Refusal::Deleted) => Fault::deleted_but_recoverable(name),
-        WriteError::Refused(Refusal::Exists) => Fault::exists(name),
-        WriteError::Refused(Refusal::BeingDeleted) => Fault::being_deleted(name),
-        WriteError::Refused(Refusal::BeingRecovered) => Fault::being_recovered(name),
+/// Hands a change to the writer, and with it what the audit trail is told before the commit.
+pub(super) async fn write(context: &Context<'_>, change: Change, name: &str) -> Result<Record, Fault> {
+    let done = Outcome::done(match &change {
+        Change::Purge { .. } => StatusCode::NO_CONTENT,
+        _ => StatusCode::OK,
+    });
+    let missing = match &change {
+        Change::Recover { .. } | Change::Purge { .. } => Fault::deleted_secret_not_found,
+        // A backup of nothing.
+        Change::Restore(_) => |_: &str| Fault::foreign_backup(),
+        _ => Fault::secret_not_found,
+    };
+    let witness =
+        Witness::new(context.entry, done, |refusal| refused(refusal, "", Fault::secret_not_found).outcome());
+    context.service.store.apply(change, Some(witness)).await.map_err(|error| match error {
+        WriteError::Refused(refusal) => refused(refusal, name, missing),
+        WriteError::Unrecorded => Fault::unrecorded(),
         WriteError::Failed => Fault::internal(),
     })
+}
+
+/// The answer to a refusal of the store. `missing` is the one if there is nothing to change.
+fn refused(refusal: Refusal, name: &str, missing: fn(&str) -> Fault) -> Fault {
+    match refusal {
+        Refusal::NotFound => missing(name),
+        Refusal::Deleted => Fault::deleted_but_recoverable(name),
+        Refusal::Exists => Fault::exists(name),
+        Refusal::BeingDeleted => Fault::being_deleted(name),
+        Refusal::BeingRecovered => Fault::being_recovered(name),
+    }
 }
 
 /// Decrypts a version's value.

@@ -76,6 +76,16 @@ pub(crate) struct Verified {
     pub(crate) client_id: String,
     pub(crate) object_id: String,
     pub(crate) issuer: String,
+    /// Unix seconds, as is the next one.
+    pub(crate) not_before: i64,
+    pub(crate) expires: i64,
+}
+
+impl Verified {
+    /// Whether it is the token's time, give or take what clocks differ.
+    pub(super) fn holds_at(&self, now: i64) -> bool {
+        now < self.expires.saturating_add(LEEWAY) && now >= self.not_before.saturating_sub(LEEWAY)
+    }
 }
 
 /// Why a token is not believed.
@@ -166,13 +176,18 @@ impl Authority {
         if !audience.is(&claims.aud, &self.domain) {
             return Err(TokenFault::Audience);
         }
-        if now >= claims.exp.saturating_add(LEEWAY) {
-            return Err(TokenFault::Expired);
+        let verified = Verified {
+            client_id: claims.appid,
+            object_id: claims.oid,
+            issuer: claims.iss,
+            not_before: claims.nbf,
+            expires: claims.exp,
+        };
+        match () {
+            () if verified.holds_at(now) => Ok(verified),
+            () if now >= verified.expires => Err(TokenFault::Expired),
+            () => Err(TokenFault::NotYetValid),
         }
-        if now < claims.nbf.saturating_sub(LEEWAY) {
-            return Err(TokenFault::NotYetValid);
-        }
-        Ok(Verified { client_id: claims.appid, object_id: claims.oid, issuer: claims.iss })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The Entra ID side: tokens, and the documents that clients read before they ask for one.
 //!
 //! Every host name of the port answers these. [`routes`] is the table of contents; [`signing`] holds the key, [`claims`]
-//! what a token says and how it is checked, [`form`] and [`grant`] the token request, [`assertion`] the statement that a
+//! what a token says and how it is checked ([`believed`]: once, not on each call), [`form`] and [`grant`] the token request, [`assertion`] the statement that a
 //! client signs in the place of a secret, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
 //! [`resource`] and [`location`] tell for whom, for what and where tokens are issued.
 
 mod assertion;
+mod believed;
 mod claims;
 mod discovery;
 mod fault;
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+pub(crate) use believed::Believed;
 pub(crate) use claims::{Authority, TokenFault, Verified};
 pub(crate) use signing::SigningKey;
 pub(crate) use tenant::Tenants;
@@ -33,8 +35,9 @@ use resource::Audience;
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// Whom a token is for, if it is one of ours, for this service, and of this time.
-pub(crate) async fn believe(service: &Service, token: &str) -> Result<Verified, TokenFault> {
-    service.authority().verify(token, Audience::KeyVault, service.clock().now_seconds())
+pub(crate) async fn believe(service: &Service, token: &str) -> Result<Arc<Verified>, TokenFault> {
+    let now = service.clock().now_seconds();
+    service.believed.or_check(token, now, || service.authority().verify(token, Audience::KeyVault, now))
 }
 
 /// All paths of the token service.

@@ -139,6 +139,7 @@ mod tests {
     use super::super::tests::store;
     use super::super::{Preparing, WriteError};
     use super::*;
+    use crate::audit::Audit;
     use crate::keys::MasterKey;
     use strongroom_secrets::random::SystemRandom;
 
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(store.generation().await.unwrap(), 5);
         store.close().await;
 
-        let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start();
+        let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start(Audit::off());
         assert_eq!(again.generation().await.unwrap(), 5);
         let directory = again.directory(&keyring).await.unwrap();
         assert_eq!(directory.generation, 5);
@@ -185,7 +186,7 @@ mod tests {
             .execute(&mut preparing.connection)
             .await
             .unwrap();
-        let store = preparing.start();
+        let store = preparing.start(Audit::off());
         let error = store.directory(&keyring).await.unwrap_err();
         assert!(error.kind() == ErrorKind::Database && error.to_string().contains("principal officer"));
     }

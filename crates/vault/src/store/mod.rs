@@ -27,6 +27,7 @@ pub(crate) use model::{
     SealedRecord, StoredDirectory, Tags, VersionPatch, WriteError,
 };
 
+use crate::audit::{Audit, Witness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Readers};
 use crate::keys::{Sealed, WrappedKey};
@@ -157,7 +158,7 @@ impl Preparing {
     }
 
     /// Starts the writer and opens the readers.
-    pub(crate) fn start(self) -> Store {
+    pub(crate) fn start(self, audit: Arc<Audit>) -> Store {
         let options = self.options.read_only(true).pragma("cache_size", "-1024");
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -168,17 +169,17 @@ impl Preparing {
             .max_lifetime(None)
             .connect_lazy_with(options);
         let generation = Arc::new(AtomicI64::new(self.generation));
-        Store { readers, writer: Writer::start(self.connection, Arc::clone(&generation)), generation }
+        Store { readers, writer: Writer::start(self.connection, Arc::clone(&generation), audit), generation }
     }
 }
 
 impl Store {
-    /// Queues a change and waits until it is on disk.
+    /// Queues a change and waits until it is on disk. `witness` tells the audit trail of it before the commit.
     ///
     /// # Errors
     /// A [`Refusal`] if the state of the secret does not allow it; nothing is changed then.
-    pub(crate) async fn write(&self, change: Change) -> Result<Record, WriteError> {
-        match self.writer.submit(Work::Change(change)).await? {
+    pub(crate) async fn apply(&self, change: Change, witness: Option<Witness>) -> Result<Record, WriteError> {
+        match self.writer.submit(Work::Change(change, witness.map(Box::new))).await? {
             Outcome::Change(result) => result.map_err(WriteError::Refused),
             _ => Err(WriteError::Failed),
         }

@@ -144,6 +144,8 @@ pub(crate) struct StoredDirectory {
 #[derive(Debug)]
 pub(crate) enum WriteError {
     Refused(Refusal),
+    /// The audit trail took no line about it, so it was not made.
+    Unrecorded,
     /// The database failed; the cause has been logged.
     Failed,
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::model::{Change, Record, Refusal, WriteError};
 use super::{apply, entries};
+use crate::audit::{Audit, Unrecorded, Witness};
 use crate::keys::Sealed;
 
 /// How many changes may wait; who comes later waits for a place.
@@ -24,7 +25,7 @@ const GROUP: usize = 256;
 /// What the task can be asked to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    Change(Change),
+    Change(Change, Option<Box<Witness>>),
     Sweep(i64),
     PutEntry { kind: String, key: String, sealed: Sealed },
     DeleteEntry { kind: String, key: String },
@@ -55,9 +56,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. `generation` is the directory's, and is kept up to date.
-    pub(super) fn start(connection: SqliteConnection, generation: Arc<AtomicI64>) -> Self {
+    pub(super) fn start(connection: SqliteConnection, generation: Arc<AtomicI64>, audit: Arc<Audit>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver, generation));
+        let task = tokio::spawn(run(connection, receiver, generation, audit));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
@@ -86,10 +87,15 @@ fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, generation: Arc<AtomicI64>) {
+async fn run(
+    mut connection: SqliteConnection,
+    mut queue: mpsc::Receiver<Job>,
+    generation: Arc<AtomicI64>,
+    audit: Arc<Audit>,
+) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        commit(&mut connection, &mut group, &generation).await;
+        commit(&mut connection, &mut group, &generation, &audit).await;
     }
     if let Err(error) = connection.close().await {
         tracing::error!(%error, "the vault's database did not close in order");
@@ -98,35 +104,63 @@ async fn run(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, g
 
 /// Commits a group and answers. If the database refuses one of the group, each is tried by itself, so that nobody suffers
 /// for a neighbour.
-async fn commit(connection: &mut SqliteConnection, group: &mut Vec<Job>, generation: &AtomicI64) {
-    match attempt(connection, group).await {
+async fn commit(
+    connection: &mut SqliteConnection,
+    group: &mut Vec<Job>,
+    generation: &AtomicI64,
+    audit: &Audit,
+) {
+    match attempt(connection, group, audit).await {
         Ok(outcomes) => group.drain(..).zip(outcomes).for_each(|(job, outcome)| {
             job.answer(Ok(outcome), generation);
         }),
-        Err(error) if group.len() == 1 => {
+        Err(Failure::Unrecorded) => {
+            group.drain(..).for_each(|job| job.answer(Err(WriteError::Unrecorded), generation));
+        }
+        Err(Failure::Database(error)) if group.len() == 1 => {
             tracing::error!(%error, "the vault's database could not write");
             group.drain(..).for_each(|job| job.answer(Err(WriteError::Failed), generation));
         }
-        Err(error) => {
+        Err(Failure::Database(error)) => {
             tracing::warn!(%error, group = group.len(), "a group of writes failed; trying each by itself");
             for job in group.drain(..) {
-                let answer = attempt(connection, std::slice::from_ref(&job)).await;
-                if let Err(error) = &answer {
-                    tracing::error!(%error, "the vault's database could not write");
-                }
-                let answer = answer.map(|mut outcomes| outcomes.remove(0)).map_err(|_| WriteError::Failed);
+                let answer = attempt(connection, std::slice::from_ref(&job), audit).await;
+                let answer = answer.map(|mut outcomes| outcomes.remove(0)).map_err(|failure| match failure {
+                    Failure::Unrecorded => WriteError::Unrecorded,
+                    Failure::Database(error) => {
+                        tracing::error!(%error, "the vault's database could not write");
+                        WriteError::Failed
+                    }
+                });
                 job.answer(answer, generation);
             }
         }
     }
 }
 
-async fn attempt(connection: &mut SqliteConnection, group: &[Job]) -> sqlx::Result<Vec<Outcome>> {
+/// Why a group was not committed.
+#[derive(Debug)]
+enum Failure {
+    Database(sqlx::Error),
+    Unrecorded,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+async fn attempt(
+    connection: &mut SqliteConnection,
+    group: &[Job],
+    audit: &Audit,
+) -> Result<Vec<Outcome>, Failure> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut outcomes = Vec::with_capacity(group.len());
     for Job { work, .. } in group {
         outcomes.push(match work {
-            Work::Change(change) => Outcome::Change(apply::apply(&mut transaction, change).await?),
+            Work::Change(change, _) => Outcome::Change(apply::apply(&mut transaction, change).await?),
             Work::Sweep(now) => Outcome::Sweep(apply::sweep(&mut transaction, *now).await?),
             Work::PutEntry { kind, key, sealed } => {
                 Outcome::Entry(Some(entries::put(&mut transaction, kind, key, sealed).await?))
@@ -136,8 +170,26 @@ async fn attempt(connection: &mut SqliteConnection, group: &[Job]) -> sqlx::Resu
             }
         });
     }
+    record(group, &outcomes, audit).await?;
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+/// Tells the audit trail what is about to be committed, or was refused.
+async fn record(group: &[Job], outcomes: &[Outcome], audit: &Audit) -> Result<(), Failure> {
+    let witnessed = || {
+        group.iter().zip(outcomes).filter_map(|(job, outcome)| match (&job.work, outcome) {
+            (Work::Change(_, Some(witness)), Outcome::Change(result)) => Some((witness, result)),
+            _ => None,
+        })
+    };
+    let lines: Vec<_> = witnessed().map(|(witness, result)| witness.line(result)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    audit.record(lines).await.map_err(|Unrecorded| Failure::Unrecorded)?;
+    witnessed().for_each(|(witness, result)| witness.has_said(result));
+    Ok(())
 }
 
 impl Job {

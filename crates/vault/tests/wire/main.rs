@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod assertions;
+mod audit;
 mod authorization;
 mod conformance;
 mod durability;

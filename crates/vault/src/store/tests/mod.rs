@@ -6,13 +6,20 @@ mod upgrading;
 
 use super::*;
 
+impl Store {
+    /// Makes a change that nobody witnesses.
+    async fn write(&self, change: Change) -> Result<Record, WriteError> {
+        self.apply(change, None).await
+    }
+}
+
 /// A store with one vault and one data key.
 pub(super) async fn store(parent: &tempfile::TempDir) -> (Store, VaultId) {
     let mut preparing = Preparing::open(&parent.path().join("vault.db")).await.unwrap();
     preparing.add_data_key(&WrappedKey { id: 1, wrapped: vec![] }, 0).await.unwrap();
     let vault = preparing.vault("v1").await.unwrap();
     assert_eq!(preparing.vault("v1").await.unwrap(), vault, "a vault keeps its number");
-    (preparing.start(), vault)
+    (preparing.start(Audit::off()), vault)
 }
 
 fn set(vault: VaultId, name: &str, data_key: i64, now: i64) -> Change {
@@ -87,6 +94,6 @@ async fn what_is_queued_at_the_end_is_written_and_nothing_is_taken_after_it() {
     let (written, ()) = tokio::join!(store.write(set(vault, "a", 1, 5)), store.close());
     assert!(written.is_ok());
     assert!(matches!(store.write(set(vault, "b", 1, 5)).await, Err(WriteError::Failed)));
-    let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start();
+    let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start(Audit::off());
     assert!(again.get(vault, "A", None, 5).await.unwrap().is_some());
 }
