@@ -13,6 +13,7 @@ import (
 const patience = time.Minute
 
 var parts = map[string]func(context.Context){
+	"backup":            backup,
 	"life-of-a-secret":  lifeOfASecret,
 	"errors":            errorsAsAzures,
 	"secrets-user":      secretsUser,

@@ -30,3 +30,8 @@ async fn a_certificate_and_a_workload_identity_sign_in() {
 async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
     super::passes_in_a_tenant_with_an_id(async |client| client.go().await.arg("own-tenant")).await;
 }
+
+#[tokio::test]
+async fn a_backup_brings_a_purged_secret_back() {
+    passes(&OFFICER, "backup").await;
+}

@@ -30,3 +30,13 @@ async fn a_certificate_and_a_workload_identity_sign_in() {
 async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
     super::passes_in_a_tenant_with_an_id(async |client| client.javascript("own_tenant.mjs").await).await;
 }
+
+#[tokio::test]
+async fn a_backup_brings_a_purged_secret_back() {
+    passes(&OFFICER, "backup.mjs").await;
+}
+
+#[tokio::test]
+async fn pollers_wait_for_what_takes_its_time() {
+    super::passes_with_patience(async |client| client.javascript("pollers.mjs").await).await;
+}

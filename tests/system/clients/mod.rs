@@ -41,3 +41,15 @@ async fn passes_in_a_tenant_with_an_id(program: impl AsyncFnOnce(Client<'_>) -> 
     let client = Client { vault: &vault, principal: &OFFICER, folder: folder.path() };
     clients::passes(program(client).await).await;
 }
+
+/// Starts a vault whose deletions and recoveries take a second, and insists that the officer's pollers pass there.
+async fn passes_with_patience(program: impl AsyncFnOnce(Client<'_>) -> Program) {
+    let folder = scratch();
+    let vault = VaultServer::start_with(folder.path(), |config| {
+        config["deleteDelaySeconds"] = 1.into();
+        config["recoverDelaySeconds"] = 1.into();
+    })
+    .await;
+    let client = Client { vault: &vault, principal: &OFFICER, folder: folder.path() };
+    clients::passes(program(client).await).await;
+}
