@@ -37,4 +37,5 @@ pub use data_plane::{Operation, RouteInfo, routes};
 pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
+pub use store::{PostgresUrl, STORE_VARIABLE, StoreLocation};
 pub use vault::{ConfigSource, Options, Running, Vault};

@@ -28,7 +28,7 @@ use crate::pki::{Names, Pki, Renewal};
 use crate::run_file::RunFile;
 use crate::server;
 use crate::service::Service;
-use crate::store::Preparing;
+use crate::store::{Preparing, StoreLocation};
 
 /// How long requests in hand may take once the vault is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -63,6 +63,8 @@ pub struct Options {
     pub config: ConfigSource,
     /// The master key's file; `None` means `master.key` in the data folder. Made on the first start.
     pub master_key_file: Option<PathBuf>,
+    /// Where the secrets lie.
+    pub store: StoreLocation,
     /// Goes before the configuration's `listen`.
     pub listen: Option<SocketAddr>,
     /// How many calls each vault takes; without one, as many as the machine can answer.
@@ -84,6 +86,7 @@ impl Options {
             data_dir: data_dir.into(),
             config: ConfigSource::Folder,
             master_key_file: None,
+            store: StoreLocation::Folder,
             listen: None,
             quota: None,
             faults: None,
@@ -210,7 +213,7 @@ async fn open_service(
 ) -> Result<Service> {
     let now = options.clock.now_seconds();
     let audit = Arc::new(Audit::open(&checked.audit.destination(folder))?);
-    let mut store = Preparing::open(&folder.database()).await?;
+    let mut store = Preparing::open(&options.store, &folder.database()).await?;
     let mut wrapped = store.data_keys().await?;
     let master = match MasterKey::read(master_key_file)? {
         Some(master) => master,
@@ -221,7 +224,7 @@ async fn open_service(
                 format!(
                     "the master key file {} is missing, and without it the database {} cannot be read",
                     master_key_file.display(),
-                    folder.database().display()
+                    store.name()
                 ),
             )
             .with_hint("restore the file, or name its place with --master-key-file"));
@@ -243,7 +246,7 @@ async fn open_service(
             format!(
                 "the master key in {} is not the one that the database {} was made with",
                 master_key_file.display(),
-                folder.database().display()
+                store.name()
             ),
         )
         .with_hint("name the right file with --master-key-file; nothing was changed")
@@ -277,7 +280,7 @@ async fn open_service(
         tenant: checked.tenant,
         directory: Shared::new(Directory { vaults, principals: checked.principals }),
         keyring,
-        store: store.start(Arc::clone(&audit)),
+        store: store.start(Arc::clone(&audit)).await?,
         quotas: options.quota.map(Quotas::new),
         delays: checked.delays,
         faults,

@@ -1,6 +1,7 @@
 //! Applying one change inside the writer's transaction. A refusal changes nothing.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use super::VaultId;
 use super::model::{
@@ -12,7 +13,7 @@ use crate::keys::Sealed;
 /// The inner result is the answer to the client, the outer one tells whether the database works.
 pub(super) type Applied = sqlx::Result<Result<Record, Refusal>>;
 
-pub(super) async fn apply(connection: &mut SqliteConnection, change: &Change) -> Applied {
+pub(super) async fn apply(connection: &mut AnyConnection, change: &Change) -> Applied {
     match change {
         Change::Set(new) => set(connection, new).await,
         Change::Update(patch) => update(connection, patch).await,
@@ -71,13 +72,13 @@ pub(super) async fn apply(connection: &mut SqliteConnection, change: &Change) ->
 }
 
 /// Forgets every secret whose time is up.
-pub(super) async fn sweep(connection: &mut SqliteConnection, now: i64) -> sqlx::Result<u64> {
+pub(super) async fn sweep(connection: &mut AnyConnection, now: i64) -> sqlx::Result<u64> {
     let swept =
         sqlx::query("DELETE FROM secret WHERE purge_at <= $1").bind(now).execute(&mut *connection).await?;
     Ok(swept.rows_affected())
 }
 
-async fn set(connection: &mut SqliteConnection, new: &NewVersion) -> Applied {
+async fn set(connection: &mut AnyConnection, new: &NewVersion) -> Applied {
     let mut secret = secret_for(connection, new).await?;
     if secret.is_none() && forget_expired(connection, new.vault, &new.name, new.now).await? {
         secret = secret_for(connection, new).await?;
@@ -100,7 +101,7 @@ async fn set(connection: &mut SqliteConnection, new: &NewVersion) -> Applied {
     insert(connection, secret, &name, &row).await.map(Ok)
 }
 
-async fn restore(connection: &mut SqliteConnection, restoration: &Restoration) -> Applied {
+async fn restore(connection: &mut AnyConnection, restoration: &Restoration) -> Applied {
     let Restoration { vault, name, versions, now } = restoration;
     match state(connection, *vault, name, *now).await? {
         State::Absent => {}
@@ -141,7 +142,7 @@ struct VersionRow<'a> {
 
 /// Adds the latest version of a secret.
 async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     secret: i64,
     name: &str,
     row: &VersionRow<'_>,
@@ -156,7 +157,7 @@ async fn insert(
     .bind(row.version)
     .bind(content_type)
     .bind(tags.as_ref().map(tags_text))
-    .bind(row.enabled)
+    .bind(i64::from(row.enabled))
     .bind(not_before)
     .bind(expires)
     .bind(row.created)
@@ -179,10 +180,7 @@ async fn insert(
 }
 
 /// Finds the live secret of that name or makes it; `None` if the name is not to be had.
-async fn secret_for(
-    connection: &mut SqliteConnection,
-    new: &NewVersion,
-) -> sqlx::Result<Option<(i64, String)>> {
+async fn secret_for(connection: &mut AnyConnection, new: &NewVersion) -> sqlx::Result<Option<(i64, String)>> {
     sqlx::query_as(
         "INSERT INTO secret (vault, name_key, name) VALUES ($1, $2, $3)
          ON CONFLICT (vault, name_key) DO UPDATE SET name_key = excluded.name_key
@@ -199,7 +197,7 @@ async fn secret_for(
 
 /// A soft-deleted secret whose time is up no longer holds its name, swept or not.
 async fn forget_expired(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     vault: VaultId,
     name: &str,
     now: i64,
@@ -213,7 +211,7 @@ async fn forget_expired(
     Ok(gone.rows_affected() > 0)
 }
 
-async fn update(connection: &mut SqliteConnection, patch: &VersionPatch) -> Applied {
+async fn update(connection: &mut AnyConnection, patch: &VersionPatch) -> Applied {
     let Attributes { content_type, tags, not_before, expires } = &patch.attributes;
     let updated: Option<i64> = sqlx::query_scalar(
         "UPDATE version SET
@@ -235,7 +233,7 @@ async fn update(connection: &mut SqliteConnection, patch: &VersionPatch) -> Appl
     .bind(patch.version.as_ref())
     .bind(content_type)
     .bind(tags.as_ref().map(tags_text))
-    .bind(patch.enabled)
+    .bind(patch.enabled.map(i64::from))
     .bind(not_before)
     .bind(expires)
     .bind(patch.now)
@@ -256,12 +254,7 @@ enum State {
     BeingRecovered,
 }
 
-async fn state(
-    connection: &mut SqliteConnection,
-    vault: VaultId,
-    name: &str,
-    now: i64,
-) -> sqlx::Result<State> {
+async fn state(connection: &mut AnyConnection, vault: VaultId, name: &str, now: i64) -> sqlx::Result<State> {
     let found: Option<(Option<i64>, Option<i64>)> =
         sqlx::query_as("SELECT purge_at, settles_at FROM secret WHERE vault = $1 AND name_key = $2")
             .bind(vault.0)
@@ -279,7 +272,7 @@ async fn state(
 }
 
 /// Why a change found nothing that it could change.
-async fn refused(connection: &mut SqliteConnection, vault: VaultId, name: &str, now: i64) -> Applied {
+async fn refused(connection: &mut AnyConnection, vault: VaultId, name: &str, now: i64) -> Applied {
     Ok(Err(match state(connection, vault, name, now).await? {
         State::BeingDeleted => Refusal::BeingDeleted,
         State::BeingRecovered => Refusal::BeingRecovered,
@@ -288,7 +281,7 @@ async fn refused(connection: &mut SqliteConnection, vault: VaultId, name: &str, 
 }
 
 /// The record that answers a change of a whole secret: its latest version.
-async fn latest(connection: &mut SqliteConnection, secret: i64) -> Applied {
+async fn latest(connection: &mut AnyConnection, secret: i64) -> Applied {
     let row = sqlx::query(RECORD.by_secret_id).bind(secret).fetch_one(connection).await?;
     record(&row).map(Ok)
 }
@@ -303,10 +296,7 @@ fn tags_text(tags: &super::model::Tags) -> String {
 }
 
 /// Reads the text that [`tags_text`] wrote.
-pub(super) fn parse_tags(
-    row: &sqlx::sqlite::SqliteRow,
-    column: &str,
-) -> sqlx::Result<Option<super::model::Tags>> {
+pub(super) fn parse_tags(row: &AnyRow, column: &str) -> sqlx::Result<Option<super::model::Tags>> {
     let text: Option<String> = row.try_get(column)?;
     text.map(|text| serde_json::from_str(&text))
         .transpose()

@@ -6,13 +6,16 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
+use super::database::Kind;
 use super::model::{DirectoryEntry, StoredDirectory, WriteError};
 use super::writer::{Outcome, Work};
 use super::{Store, database_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Binding, Keyring, Sealed};
+
+const GENERATION: &str = "SELECT generation FROM directory_generation";
 
 impl Store {
     /// Reads all entries.
@@ -53,19 +56,23 @@ impl Store {
         }
     }
 
-    /// How often the directory has changed. One process owns the database, so this needs no question to it.
+    /// How often the directory has changed. One process owns a SQLite file and knows; on PostgreSQL another may have
+    /// changed it.
     pub(crate) async fn generation(&self) -> sqlx::Result<i64> {
-        Ok(self.generation.load(Ordering::Acquire))
+        match self.database.kind {
+            Kind::Sqlite => Ok(self.generation.load(Ordering::Acquire)),
+            Kind::Postgres => sqlx::query_scalar(GENERATION).fetch_one(self.readers()).await,
+        }
     }
 }
 
 /// What the generation is in the database.
-pub(super) async fn generation(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("SELECT generation FROM directory_generation").fetch_one(connection).await
+pub(super) async fn generation(connection: &mut AnyConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar(GENERATION).fetch_one(connection).await
 }
 
 /// The caller holds a transaction, so that the parts belong together.
-async fn read(connection: &mut SqliteConnection, keyring: &Keyring) -> Result<StoredDirectory> {
+async fn read(connection: &mut AnyConnection, keyring: &Keyring) -> Result<StoredDirectory> {
     let failed = |error| database_error("read the directory", error);
     let generation = generation(connection).await.map_err(failed)?;
     let rows = sqlx::query("SELECT kind, key, data_key, sealed FROM directory_entry ORDER BY kind, key")
@@ -92,7 +99,7 @@ async fn read(connection: &mut SqliteConnection, keyring: &Keyring) -> Result<St
 }
 
 pub(super) async fn put(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     kind: &str,
     key: &str,
     sealed: &Sealed,
@@ -112,7 +119,7 @@ pub(super) async fn put(
 
 /// `None` if there was no such entry.
 pub(super) async fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     kind: &str,
     key: &str,
 ) -> sqlx::Result<Option<i64>> {
@@ -124,7 +131,7 @@ pub(super) async fn delete(
     if gone.rows_affected() == 0 { Ok(None) } else { raise(connection).await.map(Some) }
 }
 
-async fn raise(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+async fn raise(connection: &mut AnyConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("UPDATE directory_generation SET generation = generation + 1 RETURNING generation")
         .fetch_one(connection)
         .await
@@ -136,8 +143,8 @@ fn binding(kind: &str, key: &str) -> Binding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::store;
-    use super::super::{Preparing, WriteError};
+    use super::super::WriteError;
+    use super::super::tests::{Scene, on_both_databases};
     use super::*;
     use crate::audit::Audit;
     use crate::keys::MasterKey;
@@ -152,11 +159,9 @@ mod tests {
         DirectoryEntry { kind: kind.into(), key: key.into(), document: document.into() }
     }
 
-    #[tokio::test]
-    async fn each_change_of_the_directory_raises_its_generation_and_survives_a_restart() {
-        let parent = tempfile::tempdir().unwrap();
+    async fn each_change_of_the_directory_raises_its_generation_and_survives_a_restart(scene: &Scene) {
         let keyring = keyring();
-        let (store, _) = store(&parent).await;
+        let (store, _) = scene.store().await;
         assert_eq!(store.generation().await.unwrap(), 0);
         assert_eq!(store.put_entry(&keyring, "vault", "b", "{}").await.unwrap(), 1);
         assert_eq!(store.put_entry(&keyring, "vault", "a", "{\"n\":1}").await.unwrap(), 2);
@@ -167,36 +172,38 @@ mod tests {
         assert_eq!(store.generation().await.unwrap(), 5);
         store.close().await;
 
-        let again = Preparing::open(&parent.path().join("vault.db")).await.unwrap().start(Audit::off());
+        let again = scene.open().await;
         assert_eq!(again.generation().await.unwrap(), 5);
         let directory = again.directory(&keyring).await.unwrap();
         assert_eq!(directory.generation, 5);
         assert_eq!(directory.entries, [entry("vault", "a", "{\"n\":1}"), entry("vault", "b", "{\"n\":2}")]);
     }
 
-    #[tokio::test]
-    async fn an_entry_that_was_given_another_name_is_not_believed() {
-        let parent = tempfile::tempdir().unwrap();
+    async fn an_entry_that_was_given_another_name_is_not_believed(scene: &Scene) {
         let keyring = keyring();
-        let (store, _) = store(&parent).await;
+        let (store, _) = scene.store().await;
         store.put_entry(&keyring, "principal", "reader", "{}").await.unwrap();
         store.close().await;
-        let mut preparing = Preparing::open(&parent.path().join("vault.db")).await.unwrap();
+        let mut preparing = scene.prepare().await;
         sqlx::query("UPDATE directory_entry SET key = 'officer'")
             .execute(&mut preparing.connection)
             .await
             .unwrap();
-        let store = preparing.start(Audit::off());
+        let store = preparing.start(Audit::off()).await.unwrap();
         let error = store.directory(&keyring).await.unwrap_err();
         assert!(error.kind() == ErrorKind::Database && error.to_string().contains("principal officer"));
     }
 
-    #[tokio::test]
-    async fn a_closed_store_takes_no_entry() {
-        let parent = tempfile::tempdir().unwrap();
-        let (store, _) = store(&parent).await;
+    async fn a_closed_store_takes_no_entry(scene: &Scene) {
+        let (store, _) = scene.store().await;
         store.close().await;
         assert!(matches!(store.put_entry(&keyring(), "vault", "a", "{}").await, Err(WriteError::Failed)));
         assert!(matches!(store.delete_entry("vault", "a").await, Err(WriteError::Failed)));
     }
+
+    on_both_databases!(
+        each_change_of_the_directory_raises_its_generation_and_survives_a_restart,
+        an_entry_that_was_given_another_name_is_not_believed,
+        a_closed_store_takes_no_entry
+    );
 }

@@ -1,11 +1,13 @@
-//! What a vault keeps, in SQLite.
+//! What a vault keeps, in SQLite or PostgreSQL.
 //!
 //! [`Store`] opens the database and brings its schema up to date. Reads go to a small pool ([`read`]); all writes go
 //! through one task that commits them in groups ([`writer`]), each applied by [`apply`]. Values arrive here sealed: this
 //! module never sees one. [`entries`] keeps what was made at run time: vaults, principals, roles.
 
 mod apply;
+mod database;
 mod entries;
+mod location;
 mod model;
 mod read;
 mod writer;
@@ -13,14 +15,10 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection, SqlitePool};
+use sqlx::{AnyConnection, AnyPool};
 
+pub use location::{PostgresUrl, STORE_VARIABLE, StoreLocation};
 #[allow(unused_imports, reason = "words of the callers of `directory`")]
 pub(crate) use model::{
     Attributes, Change, DirectoryEntry, NewVersion, Record, Refusal, Restoration, RestoredVersion,
@@ -29,14 +27,9 @@ pub(crate) use model::{
 
 use crate::audit::{Audit, Witness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::{self, Readers};
 use crate::keys::{Sealed, WrappedKey};
-use writer::{Outcome, Work, Writer};
-
-static SCHEMA: Migrator = sqlx::migrate!("./migrations");
-
-/// Two readers keep two cores busy; each costs memory.
-const READERS: u32 = 2;
+use database::Database;
+use writer::{Link, Outcome, Work, Writer};
 
 /// A vault's number in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,53 +42,53 @@ pub(crate) struct SealedSigningKey {
     pub(crate) sealed: Sealed,
 }
 
-/// The database while it is being prepared: one connection, no writer yet.
+/// The database while it is being prepared: one connection, no writer yet. On PostgreSQL no other process prepares it
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Preparing {
-    connection: SqliteConnection,
-    options: SqliteConnectOptions,
+    database: Database,
+    connection: AnyConnection,
     generation: i64,
 }
 
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct Store {
-    readers: SqlitePool,
+    database: Database,
+    readers: AnyPool,
     writer: Writer,
     /// The directory's generation, as the writer last saw it.
     generation: Arc<AtomicI64>,
 }
 
 impl Preparing {
-    /// Opens or makes the database and brings its schema up to date.
+    /// Opens or makes the database and brings its schema up to date. `path` is the place of the data folder's own.
     ///
     /// # Errors
     /// [`FutureDatabase`](ErrorKind::FutureDatabase) if a later version of the program has worked on it; nothing is
     /// changed then.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
-        if !path.exists() {
-            // SQLite gives its journals the mode of the database file.
-            folder::write(path, b"", Readers::Owner)?;
+    pub(crate) async fn open(location: &StoreLocation, path: &Path) -> Result<Self> {
+        let database = Database::at(location, path)?;
+        let failed = |error| database_error(&format!("open the database {}", database.name), error);
+        let mut connection = database.connect().await.map_err(failed)?;
+        let prepared = async {
+            database.migrate(&mut connection).await?;
+            database.starting(&mut connection).await.map_err(failed)?;
+            entries::generation(&mut connection).await.map_err(failed)
+        };
+        match prepared.await {
+            Ok(generation) => Ok(Self { database, connection, generation }),
+            Err(error) => {
+                // Closing takes SQLite's journals away again.
+                database::close(connection).await;
+                Err(error)
+            }
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(|error| database_error(&format!("open the database {}", path.display()), error))?;
-        if let Err(error) = SCHEMA.run(&mut connection).await {
-            // Closing takes the journals away again; that it may fail too is of no interest any more.
-            let _ = connection.close().await;
-            return Err(schema_error(path, error));
-        }
-        let generation = entries::generation(&mut connection)
-            .await
-            .map_err(|error| database_error("read the directory", error))?;
-        Ok(Self { connection, options, generation })
+    }
+
+    /// For messages: a path, or a URL without a password.
+    pub(crate) fn name(&self) -> &str {
+        &self.database.name
     }
 
     /// All data keys, oldest first.
@@ -158,18 +151,16 @@ impl Preparing {
     }
 
     /// Starts the writer and opens the readers.
-    pub(crate) fn start(self, audit: Arc<Audit>) -> Store {
-        let options = self.options.read_only(true).pragma("cache_size", "-1024");
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .min_connections(0)
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options);
+    pub(crate) async fn start(mut self, audit: Arc<Audit>) -> Result<Store> {
+        self.database
+            .started(&mut self.connection)
+            .await
+            .map_err(|error| database_error("end the preparation of the database", error))?;
+        let readers = self.database.readers();
         let generation = Arc::new(AtomicI64::new(self.generation));
-        Store { readers, writer: Writer::start(self.connection, Arc::clone(&generation), audit), generation }
+        let link = Link::new(self.database.clone(), self.connection, audit);
+        let writer = Writer::start(link, Arc::clone(&generation));
+        Ok(Store { database: self.database, readers, writer, generation })
     }
 }
 
@@ -200,26 +191,7 @@ impl Store {
     }
 }
 
-fn schema_error(path: &Path, error: MigrateError) -> Error {
-    let ours = SCHEMA.iter().map(|migration| migration.version).max().unwrap_or_default();
-    match error {
-        MigrateError::VersionMissing(version) => Error::new(
-            ErrorKind::FutureDatabase,
-            format!(
-                "the database {} has schema version {version}; this program knows versions up to {ours}",
-                path.display()
-            ),
-        )
-        .with_hint("use the program that wrote it, or a later one; nothing was changed"),
-        other => Error::new(
-            ErrorKind::Database,
-            format!("the database {} cannot be brought up to date: {other}", path.display()),
-        )
-        .with_source(other),
-    }
-}
-
-/// A failure of the database. SQLite's messages name tables and files, never the values that were bound.
+/// A failure of the database. The databases' messages name tables and files, never the values that were bound.
 fn database_error(what: &str, error: sqlx::Error) -> Error {
     Error::new(ErrorKind::Database, format!("cannot {what}: {error}")).with_source(error)
 }

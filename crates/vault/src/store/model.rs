@@ -141,7 +141,7 @@ pub(crate) struct StoredDirectory {
 }
 
 /// Why a change was not made.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum WriteError {
     Refused(Refusal),
     /// The audit trail took no line about it, so it was not made.

@@ -4,8 +4,8 @@
 //! lies, and writes in between neither repeat nor hide an entry that stays. A secret whose deletion or recovery is under
 //! way is not there, neither as a live nor as a deleted one.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqlitePool};
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Row};
 
 use super::apply::{key, parse_tags};
 use super::model::{Attributes, Record, SealedRecord};
@@ -93,7 +93,7 @@ impl Store {
         .bind(vault.0)
         .bind(key(name))
         .bind(now)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(self.readers())
         .await?;
         let versions = rows.iter().rev().map(sealed_record).collect::<sqlx::Result<Vec<_>>>()?;
@@ -117,7 +117,7 @@ impl Store {
         ))
         .bind(vault.0)
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .bind(now)
         .fetch_all(self.readers())
         .await?;
@@ -142,7 +142,7 @@ impl Store {
         .bind(vault.0)
         .bind(key(name))
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .bind(now)
         .fetch_all(self.readers())
         .await?;
@@ -187,26 +187,26 @@ impl Store {
         ))
         .bind(vault.0)
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .bind(now)
         .fetch_all(self.readers())
         .await?;
         rows.iter().map(record).collect()
     }
 
-    pub(super) fn readers(&self) -> &SqlitePool {
+    pub(super) fn readers(&self) -> &AnyPool {
         &self.readers
     }
 }
 
 /// Reads the columns of a record with its value.
-fn sealed_record(row: &SqliteRow) -> sqlx::Result<SealedRecord> {
+fn sealed_record(row: &AnyRow) -> sqlx::Result<SealedRecord> {
     let sealed = Sealed { key: row.try_get("data_key")?, bytes: row.try_get("sealed")? };
     Ok(SealedRecord { record: record(row)?, sealed })
 }
 
 /// Reads the columns of a record.
-pub(super) fn record(row: &SqliteRow) -> sqlx::Result<Record> {
+pub(super) fn record(row: &AnyRow) -> sqlx::Result<Record> {
     Ok(Record {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
@@ -217,7 +217,7 @@ pub(super) fn record(row: &SqliteRow) -> sqlx::Result<Record> {
             not_before: row.try_get("not_before")?,
             expires: row.try_get("expires")?,
         },
-        enabled: row.try_get("enabled")?,
+        enabled: row.try_get::<i64, _>("enabled")? != 0,
         created: row.try_get("created")?,
         updated: row.try_get("updated")?,
         deleted_at: row.try_get("deleted_at")?,

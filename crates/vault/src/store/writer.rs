@@ -2,15 +2,19 @@
 //!
 //! Changes wait in a bounded queue. The task takes all that wait, applies them in one transaction and answers after the
 //! commit: one `fsync` serves many writers, and each of them knows that its change is on disk.
+//!
+//! A connection to PostgreSQL that is lost is made anew. A group of which nothing can have been committed is tried again, a
+//! bounded number of times; one whose commit may have arrived is answered as failed, since trying again could do it twice.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::database::{self, Database, Failure, Kind};
 use super::model::{Change, Record, Refusal, WriteError};
 use super::{apply, entries};
 use crate::audit::{Audit, Unrecorded, Witness};
@@ -21,6 +25,13 @@ const QUEUE: usize = 1024;
 
 /// How many changes go into one transaction. Bounds how long a reader of the answer waits, and the journal's growth.
 const GROUP: usize = 256;
+
+/// How long to wait before a group is tried again; as often as there are pauses.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
+
+/// The longest that a transaction on PostgreSQL may take; its own time-outs are shorter.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the task can be asked to do.
 #[derive(Debug)]
@@ -56,9 +67,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. `generation` is the directory's, and is kept up to date.
-    pub(super) fn start(connection: SqliteConnection, generation: Arc<AtomicI64>, audit: Arc<Audit>) -> Self {
+    pub(super) fn start(link: Link, generation: Arc<AtomicI64>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(connection, receiver, generation, audit));
+        let task = tokio::spawn(run(link, receiver, generation));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
@@ -87,95 +98,130 @@ fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn run(
-    mut connection: SqliteConnection,
-    mut queue: mpsc::Receiver<Job>,
-    generation: Arc<AtomicI64>,
+/// The writer's connection, made anew if it was lost.
+#[derive(Debug)]
+pub(super) struct Link {
+    database: Database,
+    connection: Option<AnyConnection>,
     audit: Arc<Audit>,
-) {
+}
+
+impl Link {
+    pub(super) fn new(database: Database, connection: AnyConnection, audit: Arc<Audit>) -> Self {
+        Self { database, connection: Some(connection), audit }
+    }
+
+    /// Commits a group, and tries again as long as that is safe and may help.
+    async fn commit(&mut self, group: &[Job]) -> Result<Vec<Outcome>, Failure> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match (self.attempt(group).await, pauses.next()) {
+                (Err(Failure::Nothing { error, again: true }), Some(pause)) => {
+                    tracing::warn!(%error, "the vault's database could not write; trying again");
+                    tokio::time::sleep(*pause).await;
+                }
+                (result, _) => return result,
+            }
+        }
+    }
+
+    async fn attempt(&mut self, group: &[Job]) -> Result<Vec<Outcome>, Failure> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.database.connect().await.map_err(Failure::before_commit)?,
+        };
+        let committing = AtomicBool::new(false);
+        let transaction = transact(&self.database, &mut connection, group, &self.audit, &committing);
+        let result = match self.database.kind {
+            Kind::Sqlite => transaction.await,
+            // A server that is gone without a word would never answer.
+            Kind::Postgres => tokio::time::timeout(PATIENCE, transaction).await.unwrap_or_else(|_| {
+                let error = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+                Err(if committing.load(Ordering::Relaxed) {
+                    Failure::Unknown(error)
+                } else {
+                    Failure::before_commit(error)
+                })
+            }),
+        };
+        if result.as_ref().err().is_none_or(Failure::spares_connection) {
+            self.connection = Some(connection);
+        }
+        result
+    }
+}
+
+async fn run(mut link: Link, mut queue: mpsc::Receiver<Job>, generation: Arc<AtomicI64>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        commit(&mut connection, &mut group, &generation, &audit).await;
+        commit(&mut link, &mut group, &generation).await;
     }
-    if let Err(error) = connection.close().await {
-        tracing::error!(%error, "the vault's database did not close in order");
+    if let Some(connection) = link.connection {
+        database::close(connection).await;
     }
 }
 
 /// Commits a group and answers. If the database refuses one of the group, each is tried by itself, so that nobody suffers
 /// for a neighbour.
-async fn commit(
-    connection: &mut SqliteConnection,
-    group: &mut Vec<Job>,
-    generation: &AtomicI64,
-    audit: &Audit,
-) {
-    match attempt(connection, group, audit).await {
+async fn commit(link: &mut Link, group: &mut Vec<Job>, generation: &AtomicI64) {
+    match link.commit(group).await {
         Ok(outcomes) => group.drain(..).zip(outcomes).for_each(|(job, outcome)| {
             job.answer(Ok(outcome), generation);
         }),
-        Err(Failure::Unrecorded) => {
-            group.drain(..).for_each(|job| job.answer(Err(WriteError::Unrecorded), generation));
-        }
-        Err(Failure::Database(error)) if group.len() == 1 => {
-            tracing::error!(%error, "the vault's database could not write");
-            group.drain(..).for_each(|job| job.answer(Err(WriteError::Failed), generation));
-        }
-        Err(Failure::Database(error)) => {
+        // It is somebody's fault only if the database was there to say so.
+        Err(Failure::Nothing { error: sqlx::Error::Database(error), again: false }) if group.len() > 1 => {
             tracing::warn!(%error, group = group.len(), "a group of writes failed; trying each by itself");
             for job in group.drain(..) {
-                let answer = attempt(connection, std::slice::from_ref(&job), audit).await;
-                let answer = answer.map(|mut outcomes| outcomes.remove(0)).map_err(|failure| match failure {
-                    Failure::Unrecorded => WriteError::Unrecorded,
-                    Failure::Database(error) => {
-                        tracing::error!(%error, "the vault's database could not write");
-                        WriteError::Failed
-                    }
-                });
-                job.answer(answer, generation);
+                let outcome = link.commit(std::slice::from_ref(&job)).await;
+                let outcome =
+                    outcome.map(|mut outcomes| outcomes.remove(0)).map_err(|failure| logged(&failure));
+                job.answer(outcome, generation);
             }
+        }
+        Err(failure) => {
+            let error = logged(&failure);
+            group.drain(..).for_each(|job| job.answer(Err(error), generation));
         }
     }
 }
 
-/// Why a group was not committed.
-#[derive(Debug)]
-enum Failure {
-    Database(sqlx::Error),
-    Unrecorded,
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-async fn attempt(
-    connection: &mut SqliteConnection,
+/// One transaction with the whole group in it.
+async fn transact(
+    database: &Database,
+    connection: &mut AnyConnection,
     group: &[Job],
     audit: &Audit,
+    committing: &AtomicBool,
 ) -> Result<Vec<Outcome>, Failure> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut outcomes = Vec::with_capacity(group.len());
-    for Job { work, .. } in group {
-        outcomes.push(match work {
-            Work::Change(change, _) => Outcome::Change(apply::apply(&mut transaction, change).await?),
-            Work::Sweep(now) => Outcome::Sweep(apply::sweep(&mut transaction, *now).await?),
-            Work::PutEntry { kind, key, sealed } => {
-                Outcome::Entry(Some(entries::put(&mut transaction, kind, key, sealed).await?))
-            }
-            Work::DeleteEntry { kind, key } => {
-                Outcome::Entry(entries::delete(&mut transaction, kind, key).await?)
-            }
-        });
-    }
+    let mut transaction = connection.begin_with(database.begin()).await.map_err(Failure::before_commit)?;
+    let applied = async {
+        database.lock_writing(&mut transaction).await?;
+        let mut outcomes = Vec::with_capacity(group.len());
+        for Job { work, .. } in group {
+            outcomes.push(apply(&mut transaction, work).await?);
+        }
+        Ok(outcomes)
+    };
+    let outcomes = applied.await.map_err(Failure::before_commit)?;
     record(group, &outcomes, audit).await?;
-    transaction.commit().await?;
+    committing.store(true, Ordering::Relaxed);
+    transaction.commit().await.map_err(|error| Failure::of_commit(database.kind, error))?;
     Ok(outcomes)
 }
 
-/// Tells the audit trail what is about to be committed, or was refused.
+async fn apply(transaction: &mut AnyConnection, work: &Work) -> sqlx::Result<Outcome> {
+    Ok(match work {
+        Work::Change(change, _) => Outcome::Change(apply::apply(transaction, change).await?),
+        Work::Sweep(now) => Outcome::Sweep(apply::sweep(transaction, *now).await?),
+        Work::PutEntry { kind, key, sealed } => {
+            Outcome::Entry(Some(entries::put(transaction, kind, key, sealed).await?))
+        }
+        Work::DeleteEntry { kind, key } => Outcome::Entry(entries::delete(transaction, kind, key).await?),
+    })
+}
+
+/// Tells the audit trail what is about to be committed, or was refused. A group that is tried again tells it again: the last
+/// line of a request counts.
 async fn record(group: &[Job], outcomes: &[Outcome], audit: &Audit) -> Result<(), Failure> {
     let witnessed = || {
         group.iter().zip(outcomes).filter_map(|(job, outcome)| match (&job.work, outcome) {
@@ -190,6 +236,18 @@ async fn record(group: &[Job], outcomes: &[Outcome], audit: &Audit) -> Result<()
     audit.record(lines).await.map_err(|Unrecorded| Failure::Unrecorded)?;
     witnessed().for_each(|(witness, result)| witness.has_said(result));
     Ok(())
+}
+
+/// Logs a failure and answers what to tell who asked.
+fn logged(failure: &Failure) -> WriteError {
+    match failure {
+        Failure::Unrecorded => return WriteError::Unrecorded,
+        Failure::Nothing { error, .. } => tracing::error!(%error, "the vault's database could not write"),
+        Failure::Unknown(error) => {
+            tracing::error!(%error, "the vault's database was lost during a commit: its writes count as failed");
+        }
+    }
+    WriteError::Failed
 }
 
 impl Job {

@@ -2,6 +2,7 @@
 
 mod env;
 mod serve;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(crate) struct VaultArgs {
     /// The key that wraps all others; without it, master.key in the data folder. Made on the first start
     #[arg(long, value_name = "FILE")]
     master_key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    store: store::StoreArgs,
 
     /// The address to listen on, before what the configuration says; port 0 lets the system choose
     #[arg(long, value_name = "ADDR")]

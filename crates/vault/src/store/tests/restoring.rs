@@ -9,10 +9,8 @@ fn summary(versions: &[SealedRecord]) -> Vec<(String, i64, i64, bool, Vec<u8>)> 
     versions.iter().map(one).collect()
 }
 
-#[tokio::test]
-async fn a_restored_secret_has_the_versions_times_order_and_name_of_its_backup() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn a_restored_secret_has_the_versions_times_order_and_name_of_its_backup(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     let answer = store.write(Change::Restore(restoration(vault, "MixedCase", 1000))).await.unwrap();
     assert_eq!((answer.name.as_str(), answer.version.as_str()), ("MixedCase", "v2"), "the latest version");
     let versions = store.all_versions(vault, "mixedcase", 10, 1000).await.unwrap().unwrap();
@@ -32,10 +30,8 @@ async fn a_restored_secret_has_the_versions_times_order_and_name_of_its_backup()
     assert_eq!(latest.record.version, "v2");
 }
 
-#[tokio::test]
-async fn all_versions_are_the_newest_in_the_order_of_their_making() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn all_versions_are_the_newest_in_the_order_of_their_making(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     for now in 0..5 {
         store.write(set(vault, "a", 1, now)).await.unwrap();
         store.write(set(vault, "b", 1, now)).await.unwrap();
@@ -46,10 +42,8 @@ async fn all_versions_are_the_newest_in_the_order_of_their_making() {
     assert!(store.all_versions(vault, "c", 3, 9).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn a_restoration_that_fails_leaves_nothing_behind() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn a_restoration_that_fails_leaves_nothing_behind(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     let mut broken = restoration(vault, "a", 5);
     broken.versions[2].version = "v0".into();
     assert!(matches!(store.write(Change::Restore(broken)).await, Err(WriteError::Failed)));
@@ -59,3 +53,9 @@ async fn a_restoration_that_fails_leaves_nothing_behind() {
     assert!(store.list(vault, "", 10, 5).await.unwrap().is_empty());
     store.write(Change::Restore(restoration(vault, "a", 5))).await.unwrap();
 }
+
+on_both_databases!(
+    a_restored_secret_has_the_versions_times_order_and_name_of_its_backup,
+    all_versions_are_the_newest_in_the_order_of_their_making,
+    a_restoration_that_fails_leaves_nothing_behind,
+);

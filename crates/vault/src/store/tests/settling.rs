@@ -35,10 +35,8 @@ fn is_refused(result: &Result<Record, WriteError>, expected: Refusal) {
     assert!(matches!(result, Err(WriteError::Refused(refusal)) if *refusal == expected), "{result:?}");
 }
 
-#[tokio::test]
-async fn a_secret_is_neither_there_nor_deleted_while_its_deletion_is_under_way() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn a_secret_is_neither_there_nor_deleted_while_its_deletion_is_under_way(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     store.write(set(vault, "a", 1, 5)).await.unwrap();
     let delete = Change::Delete { vault, name: "a".into(), now: 10, purge_at: 100, settles_at: 13 };
     let answer = store.write(delete).await.unwrap();
@@ -61,10 +59,8 @@ async fn a_secret_is_neither_there_nor_deleted_while_its_deletion_is_under_way()
     assert!(store.get(vault, "a", None, 13).await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn a_secret_is_neither_there_nor_deleted_while_its_recovery_is_under_way() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn a_secret_is_neither_there_nor_deleted_while_its_recovery_is_under_way(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     store.write(set(vault, "a", 1, 5)).await.unwrap();
     let delete = Change::Delete { vault, name: "a".into(), now: 10, purge_at: 100, settles_at: 10 };
     store.write(delete).await.unwrap();
@@ -85,10 +81,8 @@ async fn a_secret_is_neither_there_nor_deleted_while_its_recovery_is_under_way()
     store.write(set(vault, "a", 1, 23)).await.unwrap();
 }
 
-#[tokio::test]
-async fn what_is_settled_is_refused_for_what_it_is() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn what_is_settled_is_refused_for_what_it_is(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     for change in changes(vault, 5).into_iter().skip(1).take(4) {
         is_refused(&store.write(change).await, Refusal::NotFound);
     }
@@ -104,10 +98,8 @@ async fn what_is_settled_is_refused_for_what_it_is() {
     is_refused(&store.write(Change::Restore(restoration(vault, "a", 19))).await, Refusal::Deleted);
 }
 
-#[tokio::test]
-async fn a_deletion_whose_time_is_up_holds_no_name_even_if_it_never_settled() {
-    let parent = tempfile::tempdir().unwrap();
-    let (store, vault) = store(&parent).await;
+async fn a_deletion_whose_time_is_up_holds_no_name_even_if_it_never_settled(scene: &Scene) {
+    let (store, vault) = scene.store().await;
     for name in ["set", "restored"] {
         store.write(set(vault, name, 1, 5)).await.unwrap();
         let delete = Change::Delete { vault, name: name.into(), now: 10, purge_at: 20, settles_at: 1000 };
@@ -117,3 +109,10 @@ async fn a_deletion_whose_time_is_up_holds_no_name_even_if_it_never_settled() {
     store.write(Change::Restore(restoration(vault, "restored", 20))).await.unwrap();
     assert_eq!(names(&store, vault, 20).await[0], ["restored", "set"]);
 }
+
+on_both_databases!(
+    a_secret_is_neither_there_nor_deleted_while_its_deletion_is_under_way,
+    a_secret_is_neither_there_nor_deleted_while_its_recovery_is_under_way,
+    what_is_settled_is_refused_for_what_it_is,
+    a_deletion_whose_time_is_up_holds_no_name_even_if_it_never_settled,
+);

@@ -1,14 +1,16 @@
 //! A database that an earlier version of the program made.
 
+use sqlx::migrate::Migrator;
+
 use super::*;
 
 #[tokio::test]
 async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds() {
-    let parent = tempfile::tempdir().unwrap();
-    let path = parent.path().join("vault.db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let first = SCHEMA.iter().filter(|migration| migration.version == 1).cloned().collect::<Vec<_>>();
+    let scene = Scene::sqlite();
+    let path = scene.folder.path().join("vault.db");
+    let mut connection = Database::at(&scene.location, &path).unwrap().connect().await.unwrap();
+    let first =
+        database::SQLITE.iter().filter(|migration| migration.version == 1).cloned().collect::<Vec<_>>();
     Migrator { migrations: first.into(), ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
     for statement in [
         "INSERT INTO data_key (id, wrapped, created) VALUES (1, x'00', 0)",
@@ -22,9 +24,9 @@ async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds() {
     }
     connection.close().await.unwrap();
 
-    let mut preparing = Preparing::open(&path).await.unwrap();
+    let mut preparing = scene.prepare().await;
     let vault = preparing.vault("v1").await.unwrap();
-    let store = preparing.start(Audit::off());
+    let store = preparing.start(Audit::off()).await.unwrap();
     assert_eq!(store.get(vault, "old", None, 10).await.unwrap().unwrap().record.name, "Old");
     assert!(store.get_deleted(vault, "gone", 10).await.unwrap().is_some());
     store.write(Change::Recover { vault, name: "gone".into(), now: 10, settles_at: 10 }).await.unwrap();

@@ -14,7 +14,9 @@ mod row;
 mod run;
 
 use row::Row;
-use strongroom_vault::VaultConfig;
+use strongroom_vault::{StoreLocation, VaultConfig};
+
+use crate::postgres::new_database;
 
 /// The whole table, for a service with the usual settings.
 fn table() -> Vec<Row> {
@@ -34,12 +36,22 @@ fn table() -> Vec<Row> {
 
 #[tokio::test]
 async fn every_row_of_the_sheet_holds_on_sqlite() {
-    run::all(table(), |_| {}).await;
+    run::all(table(), StoreLocation::Folder, |_| {}).await;
+}
+
+#[tokio::test]
+async fn every_row_of_the_sheet_holds_on_postgresql() {
+    run::all(table(), new_database().await, |_| {}).await;
 }
 
 #[tokio::test]
 async fn deletions_and_recoveries_that_take_time_are_seen_later_on_sqlite() {
-    run::all(delays::rows(), slow).await;
+    run::all(delays::rows(), StoreLocation::Folder, slow).await;
+}
+
+#[tokio::test]
+async fn deletions_and_recoveries_that_take_time_are_seen_later_on_postgresql() {
+    run::all(delays::rows(), new_database().await, slow).await;
 }
 
 /// With delays.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use strongroom_vault::{RoleAssignment, VaultConfig, VaultSettings};
+use strongroom_vault::{RoleAssignment, StoreLocation, VaultConfig, VaultSettings};
 
 use super::row::{Ask, Body, Caller, Expected, Row, Step};
 use crate::harness::{Answer, NOBODY, OFFICER, OFFICER_SECRET, TestVault, USER, USER_SECRET, config, read};
@@ -12,7 +12,7 @@ use crate::harness::{Answer, NOBODY, OFFICER, OFFICER_SECRET, TestVault, USER, U
 const TOKEN_AGE: i64 = 3000;
 
 /// Runs every row and fails with all that did not hold.
-pub(super) async fn all(rows: Vec<Row>, change: impl FnOnce(&mut VaultConfig)) {
+pub(super) async fn all(rows: Vec<Row>, store: StoreLocation, change: impl FnOnce(&mut VaultConfig)) {
     let mut config = config();
     let name = |index: usize| format!("row{index}");
     for (index, row) in rows.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(super) async fn all(rows: Vec<Row>, change: impl FnOnce(&mut VaultConfig)) {
         }
     }
     change(&mut config);
-    let vault = TestVault::start_as(config, |_| {}).await;
+    let vault = TestVault::start_as(config, |options| options.store = store).await;
     let mut tokens = HashMap::new();
     let mut failures = Vec::new();
     let count = rows.len();
