@@ -100,6 +100,11 @@ impl VaultServer {
         self.running.peak_memory()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.port

@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: measurements of the program as it is shipped.
 
+use std::process::Command;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::{
-    cargo,
-    process::{heading, run},
+    cargo, debian,
+    process::{exists, heading, run},
 };
 
 /// Measure the program, built for release, on this machine.
@@ -23,6 +25,18 @@ enum What {
     /// quota, and runs `strongroom migrate-secrets` and `strongroom resolve` as a person would. Everything stays on this
     /// machine and is deleted afterwards.
     Migrate(Migrate),
+    /// Start, load and list the embedded vault, beside nginx and, if one is named, another Key Vault
+    ///
+    /// Installs Debian's wrk and nginx if they are missing. Options of the measurement come behind two dashes:
+    /// `cargo xtask bench vault -- --help` lists them.
+    Vault(Vault),
+}
+
+#[derive(Args)]
+struct Vault {
+    /// Options of the measurement
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<String>,
 }
 
 #[derive(Args)]
@@ -38,29 +52,48 @@ struct Migrate {
 impl Bench {
     /// Runs the chore.
     pub(crate) fn run(&self) -> Result<()> {
-        let What::Migrate(migrate) = &self.what;
-        heading("Building the program for release");
-        let program = cargo::build("strongroom", &["--release", "--package", "strongroom"])?;
+        match &self.what {
+            What::Migrate(migrate) => migrate.run(),
+            What::Vault(vault) => vault.run(),
+        }
+    }
+}
 
-        // The bench only starts the program and waits: its own speed does not matter, its build time does.
-        heading("Measuring");
-        let mut bench = cargo::cargo()?;
-        bench
-            .args([
-                "bench",
-                "--quiet",
-                "--profile",
-                "dev",
-                "--package",
-                "strongroom-tests",
-                "--bench",
-                "migrate",
-            ])
-            .env("STRONGROOM_TEST_BINARY", program)
-            .args(["--", "--services", &migrate.services.to_string()]);
-        if migrate.json {
+impl Migrate {
+    fn run(&self) -> Result<()> {
+        let mut bench = bench("migrate")?;
+        bench.args(["--services", &self.services.to_string()]);
+        if self.json {
             bench.arg("--json");
         }
         run(&mut bench)
     }
+}
+
+impl Vault {
+    fn run(&self) -> Result<()> {
+        for (program, package) in [("wrk", "wrk"), (NGINX, "nginx-light")] {
+            if !exists(Command::new(program).arg("-v")) {
+                debian::install(&[package], "the measurement of the vault")?;
+            }
+        }
+        run(bench("vault")?.env("STRONGROOM_BENCH_NGINX", NGINX).args(&self.options))
+    }
+}
+
+/// Debian's nginx; its folder is on the path of root only.
+const NGINX: &str = "/usr/sbin/nginx";
+
+/// The bench `name` with the program built for release; its options come next.
+fn bench(name: &str) -> Result<Command> {
+    heading("Building the program for release");
+    let program = cargo::build("strongroom", &["--release", "--package", "strongroom"])?;
+    // The bench starts the program and waits: its own speed hardly matters, its build time does.
+    heading("Measuring");
+    let mut bench = cargo::cargo()?;
+    bench
+        .args(["bench", "--quiet", "--profile", "dev", "--package", "strongroom-tests", "--bench", name])
+        .env("STRONGROOM_TEST_BINARY", program)
+        .arg("--");
+    Ok(bench)
 }

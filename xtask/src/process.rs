@@ -28,6 +28,11 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Whether a program is there; how it ends, and what it prints, is of no interest.
+pub(crate) fn exists(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
 /// What a command prints on stdout; fails unless it ends with 0. Its stderr goes to ours.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command
