@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::access::Principals;
 use crate::host::Host;
+use crate::managed_identity::Identities;
 use crate::store::VaultId;
 
 /// A vault that is served.
@@ -28,6 +29,8 @@ pub(crate) struct Directory {
     /// By name in lower case.
     pub(crate) vaults: HashMap<String, HostedVault>,
     pub(crate) principals: Principals,
+    /// Which of them whoever runs on this machine is.
+    pub(crate) identities: Identities,
 }
 
 impl Directory {

@@ -1,6 +1,7 @@
 //! The variables that make a client use this vault: for a shell, a service file, a test.
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use rustls_pki_types::pem::PemObject;
 use strongroom_secrets::SecretValue;
 
 use crate::access::{Principal, Principals};
-use crate::config::{PrincipalSettings, VaultConfig};
+use crate::config::{Checked, PrincipalSettings, VaultConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Folder, Readers};
+use crate::managed_identity;
 use crate::run_file::RunFile;
 
 /// How long the system's resolver may take to say whether it knows a name.
@@ -24,7 +26,7 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Environment {
     variables: Vec<(&'static str, SecretValue)>,
     hosts: Vec<String>,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
 }
 
 impl Environment {
@@ -46,7 +48,7 @@ impl Environment {
         let checked = config.check()?;
         let principal = find_principal(&config, principal)?;
         let vault = choose_vault(&config, &checked.principals, principal, vault)?;
-        let address = match run {
+        let address = match &run {
             Some(run) => run.address,
             None if checked.listen.port() != 0 => checked.listen,
             None => {
@@ -67,6 +69,7 @@ impl Environment {
             ("AZURE_CLIENT_ID", SecretValue::new(&*principal.client_id)),
         ];
         variables.extend(principal.client_secret.clone().map(|secret| ("AZURE_CLIENT_SECRET", secret)));
+        variables.extend(managed_identity(&folder, &config, &checked, principal, run.as_ref())?);
         variables.extend([
             ("AZURE_AUTHORITY_HOST", SecretValue::new(format!("https://login.{domain}:{port}"))),
             ("AZURE_KEY_VAULT_NAME", SecretValue::new(&*vault)),
@@ -109,11 +112,49 @@ impl Environment {
         if missing.is_empty() {
             return None;
         }
-        let ip = match self.address.ip() {
-            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
-            ip => ip.to_string(),
-        };
-        Some(format!("{ip} {}", missing.join(" ")))
+        Some(format!("{} {}", reachable(self.address).ip(), missing.join(" ")))
+    }
+}
+
+/// What leads a client to a principal's token without a secret, if the principal is a managed identity.
+fn managed_identity(
+    folder: &Folder,
+    config: &VaultConfig,
+    checked: &Checked,
+    principal: &PrincipalSettings,
+    run: Option<&RunFile>,
+) -> Result<Vec<(&'static str, SecretValue)>> {
+    let Some(section) =
+        checked.managed_identity.as_ref().filter(|_| config.is_managed_identity(&principal.name))
+    else {
+        return Ok(vec![]);
+    };
+    let not_started = || {
+        Error::configuration("the listener for managed identities is not there yet")
+            .with_hint("start the vault with this configuration first")
+    };
+    let address = run.and_then(|run| run.managed_identity).unwrap_or(section.listen);
+    if address.port() == 0 {
+        return Err(not_started());
+    }
+    let header = match &section.header {
+        Some(header) => header.clone(),
+        None => managed_identity::read_header(folder)?.ok_or_else(not_started)?,
+    };
+    let base = format!("http://{}", reachable(address));
+    Ok(vec![
+        ("IDENTITY_ENDPOINT", SecretValue::new(format!("{base}{}", managed_identity::APP_SERVICE_PATH))),
+        ("IDENTITY_HEADER", header),
+        ("AZURE_POD_IDENTITY_AUTHORITY_HOST", SecretValue::new(base)),
+    ])
+}
+
+/// The address as a client on this machine has to write it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv4() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        ip if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
     }
 }
 
@@ -251,7 +292,8 @@ mod tests {
         let folder = started(0);
         let unknown = Environment::collect(folder.path(), None, "server", None).unwrap_err();
         assert!(unknown.is_usage() && unknown.to_string().contains("start the vault first"), "{unknown}");
-        let run = RunFile { address: "127.0.0.1:41234".parse().unwrap(), config: None };
+        let run =
+            RunFile { address: "127.0.0.1:41234".parse().unwrap(), managed_identity: None, config: None };
         run.write(&Folder::at(folder.path())).unwrap();
         let environment = Environment::collect(folder.path(), None, "server", None).unwrap();
         assert_eq!(value(&environment, "AZURE_KEY_VAULT_URL"), Some("https://dev.vault.localhost:41234"));

@@ -88,6 +88,11 @@ impl Folder {
         self.0.join("vault.json")
     }
 
+    /// What `IDENTITY_HEADER` says, unless the configuration does.
+    pub(crate) fn identity_header(&self) -> PathBuf {
+        self.0.join("identity-header")
+    }
+
     pub(crate) fn pki(&self, name: &str) -> PathBuf {
         self.0.join("pki").join(name)
     }

@@ -48,6 +48,20 @@ impl Host {
         (!label.is_empty() && !label.contains('.')).then_some(label)
     }
 
+    /// Whether it is `domain` or any name under it.
+    pub(crate) fn is_under(&self, domain: &str) -> bool {
+        self.name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
+    /// Whether it names the machine that asks, or the address at which Azure's machines have their metadata service.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        let bare = self.name.trim_start_matches('[').trim_end_matches(']');
+        self.is_under("localhost")
+            || bare.parse::<std::net::IpAddr>().is_ok_and(|address| {
+                address.is_loopback() || address == std::net::Ipv4Addr::new(169, 254, 169, 254)
+            })
+    }
+
     /// A `:port` for another name of the same server, empty for the default port.
     pub(crate) fn port_suffix(&self) -> String {
         self.port.map(|port| format!(":{port}")).unwrap_or_default()
@@ -89,6 +103,18 @@ mod tests {
         }
         for text in ["", ":1", "a:b", "a:70000", "a@b", "a/b", "a b", "a\"b", "[x]", "a:1:2", "::1"] {
             assert_eq!(Host::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn this_machine_goes_by_loopback_and_by_no_other_name() {
+        for own in ["127.0.0.1:8445", "[::1]", "localhost", "v1.localhost:1", "169.254.169.254"] {
+            assert!(Host::parse(own).unwrap().is_this_machine(), "{own}");
+        }
+        for other in
+            ["192.0.2.1", "evil.example", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example"]
+        {
+            assert!(!Host::parse(other).unwrap().is_this_machine(), "{other}");
         }
     }
 

@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod chores;
 mod config;
 mod data_plane;
 mod directory;
@@ -20,7 +21,10 @@ mod faults;
 mod folder;
 mod host;
 mod keys;
+mod listeners;
+mod managed_identity;
 mod pki;
+mod ports;
 mod run_file;
 mod server;
 mod service;
@@ -29,8 +33,8 @@ mod store;
 mod vault;
 
 pub use config::{
-    AuditPlace, AuditSettings, FederatedSettings, PrincipalSettings, RoleAssignment, RoleSettings,
-    VaultConfig, VaultSettings,
+    AuditPlace, AuditSettings, FederatedSettings, Limits, ManagedIdentitySettings, PrincipalSettings,
+    RoleAssignment, RoleSettings, UserAssignedSettings, VaultConfig, VaultSettings,
 };
 #[doc(hidden)]
 pub use data_plane::{Operation, RouteInfo, routes};

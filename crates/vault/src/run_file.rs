@@ -12,6 +12,9 @@ use crate::folder::{self, Folder, Readers};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunFile {
     pub(crate) address: SocketAddr,
+    /// Absent if there is no such listener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) managed_identity: Option<SocketAddr>,
     /// Absent if the configuration came from no file.
     pub(crate) config: Option<PathBuf>,
 }

@@ -1,8 +1,7 @@
-//! The HTTP side of the one port: routes, what every request goes through, and how connections are bounded.
+//! The HTTP side of the one port: routes, what every request goes through, and how long it may take.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,31 +10,17 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use uuid::Uuid;
 
 use crate::audit::{CallId, Subject};
+use crate::config::Limits;
 use crate::data_plane;
 use crate::entra;
-use crate::error::Result;
-use crate::faults::{self, Cuttable};
-use crate::folder::file_error;
+use crate::faults;
+use crate::listeners::Peer;
 use crate::service::Service;
-
-/// How long one request may take, its body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a connection may take for its handshake, and for its first request after that.
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long a connection may stand idle between requests, or take for the head of one.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The head of a request: a token has at most 8 KiB, so this is plenty.
-const MAX_HEAD: usize = 64 * 1024;
 
 /// A client's own id for its request is echoed up to this length.
 const MAX_ECHO: usize = 256;
@@ -56,13 +41,13 @@ static HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// The routes of the port, in the order in which they are tried.
-fn router(service: Arc<Service>) -> Router {
+pub(crate) fn router(service: Arc<Service>, limits: &Limits) -> Router {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(entra::routes())
         .fallback(data_plane::handle)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request()));
     // Outside of the time limit: a delay on demand may be longer.
     let routes = match &service.faults {
         Some(faults) => routes.layer(middleware::from_fn_with_state(Arc::clone(faults), faults::inject)),
@@ -74,7 +59,7 @@ fn router(service: Arc<Service>) -> Router {
 /// What stands around every request: an id, the headers of every answer, and one line in the log.
 async fn frame(
     State(service): State<Arc<Service>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -152,26 +137,4 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> axum::http::Response<
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Serves until the handle is told to stop.
-pub(crate) fn serve(
-    listener: std::net::TcpListener,
-    tls: RustlsConfig,
-    service: Arc<Service>,
-    handle: Handle<SocketAddr>,
-) -> Result<tokio::task::JoinHandle<std::io::Result<()>>> {
-    let mut server = axum_server::from_tcp_rustls(listener, tls)
-        .map_err(|error| file_error("use the socket of", std::path::Path::new("the vault"), error))?
-        .map(|acceptor| acceptor.handshake_timeout(FIRST_REQUEST_TIMEOUT))
-        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
-        .accept_error_handler(|peer, error| tracing::debug!(?peer, %error, "a connection was not accepted"))
-        .handle(handle);
-    server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
-    let may_be_cut = service.faults.is_some();
-    let routes = router(service).into_make_service_with_connect_info::<SocketAddr>();
-    Ok(match may_be_cut {
-        true => tokio::spawn(server.map(Cuttable).serve(routes)),
-        false => tokio::spawn(server.serve(routes)),
-    })
 }

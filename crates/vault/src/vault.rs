@@ -4,18 +4,15 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Clock, Random};
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 use crate::audit::Audit;
+use crate::chores::{self, Chores};
 use crate::config::{Checked, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
 use crate::directory::{Directory, HostedVault, Shared};
@@ -24,20 +21,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
 use crate::keys::{Keyring, MasterKey};
-use crate::pki::{Names, Pki, Renewal};
+use crate::listeners::Listeners;
+use crate::pki::{Names, Pki};
+use crate::ports::{Addresses, Plan};
 use crate::run_file::RunFile;
-use crate::server;
 use crate::service::Service;
 use crate::store::{Preparing, StoreLocation};
-
-/// How long requests in hand may take once the vault is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often the certificate's age is looked at.
-const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How often secrets whose time is up are forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// How many backups are made or read at a time.
 const BACKUPS: usize = 2;
@@ -103,7 +92,7 @@ pub struct Vault {
     config: VaultConfig,
     /// The file it was read from, if any.
     config_path: Option<PathBuf>,
-    listen: SocketAddr,
+    plan: Plan,
     folder: Folder,
     lock: Lock,
     pki: Pki,
@@ -144,14 +133,15 @@ impl Vault {
         let checked = config.check()?;
 
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
-        let (listen, domain) = (options.listen.unwrap_or(checked.listen), checked.domain.clone());
+        let plan = Plan::new(&checked, options.listen, &folder, &*options.random)?;
+        let domain = checked.domain.clone();
         let service = open_service(&folder, checked, faults, &master_key_file, &options).await?;
         let names = Names { domain, vaults: service.directory().vault_names() };
         let pki = Pki::new(folder.clone(), names);
-        let (identity, renewal) = pki.ensure(now(&*options.clock))?;
-        log_renewal(renewal, &folder.ca());
+        let (identity, renewal) = pki.ensure(chores::now(&*options.clock))?;
+        chores::log_renewal(renewal, &folder.ca());
         let tls = RustlsConfig::from_config(identity.server_config()?);
-        Ok(Self { config, config_path, listen, folder, lock, pki, tls, service })
+        Ok(Self { config, config_path, plan, folder, lock, pki, tls, service })
     }
 
     /// The configuration as it was read or made, client secrets included.
@@ -164,29 +154,16 @@ impl Vault {
     /// # Errors
     /// [`Address`](ErrorKind::Address) if the address is taken.
     pub async fn start(self, listener: Option<TcpListener>) -> Result<Running> {
-        let listener = match listener {
-            Some(listener) => listener,
-            None => bind(self.listen)?,
-        };
-        let address = listener.local_addr().map_err(|error| address_error(self.listen, error))?;
-        RunFile { address, config: self.config_path.and_then(|path| std::path::absolute(path).ok()) }
-            .write(&self.folder)?;
         let service = Arc::new(self.service);
-        let handle = Handle::new();
-        let server = server::serve(listener, self.tls.clone(), Arc::clone(&service), handle.clone())?;
-        let chores = vec![
-            tokio::spawn(renew(self.pki, self.tls, Arc::clone(&service), self.folder.ca())),
-            tokio::spawn(sweep(Arc::clone(&service))),
-        ];
-        Ok(Running {
-            address,
-            ca: self.folder.ca(),
-            service,
-            handle,
-            server: Some(server),
-            chores,
-            _lock: self.lock,
-        })
+        let (listeners, addresses) = self.plan.open(listener, self.tls.clone(), &service)?;
+        RunFile {
+            address: addresses.main,
+            managed_identity: addresses.managed_identity,
+            config: self.config_path.and_then(|path| std::path::absolute(path).ok()),
+        }
+        .write(&self.folder)?;
+        let chores = Chores::start(self.pki, self.tls, self.folder.ca(), &service);
+        Ok(Running { addresses, ca: self.folder.ca(), service, listeners, _chores: chores, _lock: self.lock })
     }
 }
 
@@ -278,7 +255,11 @@ async fn open_service(
         believed: Believed::default(),
         domain: checked.domain,
         tenant: checked.tenant,
-        directory: Shared::new(Directory { vaults, principals: checked.principals }),
+        directory: Shared::new(Directory {
+            vaults,
+            principals: checked.principals,
+            identities: checked.identities,
+        }),
         keyring,
         store: store.start(Arc::clone(&audit)).await?,
         quotas: options.quota.map(Quotas::new),
@@ -294,24 +275,33 @@ async fn open_service(
 /// A vault that answers. Dropping it stops it at once; [`Running::stop`] lets requests in hand finish.
 #[derive(Debug)]
 pub struct Running {
-    address: SocketAddr,
+    addresses: Addresses,
     ca: PathBuf,
     service: Arc<Service>,
-    handle: Handle<SocketAddr>,
-    server: Option<JoinHandle<std::io::Result<()>>>,
-    chores: Vec<JoinHandle<()>>,
+    listeners: Listeners,
+    _chores: Chores,
     _lock: Lock,
 }
 
 impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.main
+    }
+
+    /// Where managed identities get their tokens, if the configuration has them.
+    pub fn managed_identity_address(&self) -> Option<SocketAddr> {
+        self.addresses.managed_identity
     }
 
     /// A vault's URL: `https://v1.vault.localhost:8443`.
     pub fn url(&self, vault: &str) -> String {
-        format!("https://{}.{}:{}", vault.to_ascii_lowercase(), self.service.domain, self.address.port())
+        format!(
+            "https://{}.{}:{}",
+            vault.to_ascii_lowercase(),
+            self.service.domain,
+            self.addresses.main.port()
+        )
     }
 
     /// The URL of the token endpoints, without a tenant: `https://login.vault.localhost:8443`.
@@ -339,119 +329,9 @@ impl Running {
     /// # Errors
     /// If the server had failed before.
     pub async fn stop(mut self) -> Result<()> {
-        self.handle.graceful_shutdown(Some(GRACE));
-        let ended = match self.server.take() {
-            Some(server) => server.await,
-            None => Ok(Ok(())),
-        };
-        for chore in &self.chores {
-            chore.abort();
-        }
+        let ended = self.listeners.stop().await;
         self.service.store.close().await;
         self.service.audit.close().await;
-        match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(address_error(self.address, error)),
-            Err(error) => {
-                Err(Error::new(ErrorKind::Address, "the vault's server ended badly").with_source(error))
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.shutdown();
-        for chore in &self.chores {
-            chore.abort();
-        }
-    }
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| address_error(address, error))
-}
-
-fn address_error(address: SocketAddr, error: std::io::Error) -> Error {
-    let failed = Error::new(ErrorKind::Address, format!("cannot listen on {address}: {error}"));
-    let failed = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            failed.with_hint("stop the program that has the port, or choose another with listen or --listen")
-        }
-        std::io::ErrorKind::PermissionDenied => failed.with_hint("choose a port above 1023"),
-        _ => failed,
-    };
-    failed.with_source(error)
-}
-
-fn now(clock: &dyn Clock) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(clock.now_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-fn log_renewal(renewal: Renewal, ca: &Path) {
-    match renewal {
-        Renewal::Kept => {}
-        Renewal::Leaf => tracing::info!("the server's certificate was renewed"),
-        Renewal::Authority => {
-            tracing::info!(ca = %ca.display(), "a certificate authority was made: clients have to trust this file");
-        }
-    }
-}
-
-/// Renews the certificate while the vault runs.
-async fn renew(pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathBuf) {
-    let mut ticks = tokio::time::interval(RENEWAL_INTERVAL);
-    ticks.tick().await; // The first one is due at once, and `open` has just looked.
-    loop {
-        ticks.tick().await;
-        match renew_if_due(&pki, &tls, service.clock()) {
-            Ok(renewal) => log_renewal(renewal, &ca),
-            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
-        }
-    }
-}
-
-/// New connections get the new certificate; those that are open stay open.
-fn renew_if_due(pki: &Pki, tls: &RustlsConfig, clock: &dyn Clock) -> Result<Renewal> {
-    let (identity, renewal) = pki.ensure(now(clock))?;
-    if renewal != Renewal::Kept {
-        tls.reload_from_config(identity.server_config()?);
-    }
-    Ok(renewal)
-}
-
-/// Forgets secrets whose time is up.
-async fn sweep(service: Arc<Service>) {
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        ticks.tick().await;
-        match service.store.sweep(service.clock().now_seconds()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "deleted secrets were purged, as scheduled"),
-            Err(_) => tracing::error!("the scheduled purge failed"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use strongroom_secrets::clock::ManualClock;
-
-    use super::*;
-
-    #[test]
-    fn a_due_renewal_reaches_new_connections_and_an_undue_one_touches_nothing() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::at(parent.path());
-        folder.create().unwrap();
-        let clock = ManualClock::at_millis(1_800_000_000_000);
-        let pki = Pki::new(folder, Names { domain: "vault.localhost".into(), vaults: vec![] });
-        let tls = RustlsConfig::from_config(pki.ensure(now(&clock)).unwrap().0.server_config().unwrap());
-        let first = tls.get_inner();
-        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Kept);
-        assert!(Arc::ptr_eq(&first, &tls.get_inner()));
-        clock.advance_millis(300 * 24 * 60 * 60 * 1000);
-        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Leaf);
-        assert!(!Arc::ptr_eq(&first, &tls.get_inner()));
+        ended
     }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use super::{
-    AuditSettings, Delays, PrincipalSettings, VaultConfig, VaultSettings, credentials, delays, roles,
+    AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials, delays, roles,
 };
 use crate::access::{Principal, Principals, Roles};
 use crate::error::{Error, Result};
+use crate::managed_identity::Identities;
 
 /// A configuration that keeps all rules.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub(crate) struct Checked {
     pub(crate) principals: Principals,
     pub(crate) delays: Delays,
     pub(crate) audit: AuditSettings,
+    pub(crate) managed_identity: Option<ManagedIdentity>,
+    pub(crate) identities: Identities,
+    pub(crate) limits: Limits,
 }
 
 impl VaultConfig {
@@ -34,11 +38,22 @@ impl VaultConfig {
         self.audit.check()?;
         let vaults = check_vaults(&self.vaults)?;
         let roles = roles::define(&self.roles)?;
-        let principals = check_principals(&self.principals, &vaults, &roles)?;
+        let principals = check_principals(self, &vaults, &roles)?;
+        self.limits.check()?;
+        let (listen, tenant) = (self.listen_address()?, self.tenant.to_ascii_lowercase());
+        let (managed_identity, identities) = match &self.managed_identity {
+            Some(section) => {
+                (Some(section.check(listen)?), section.identities(&self.principals, &principals, &tenant)?)
+            }
+            None => (None, Identities::default()),
+        };
         Ok(Checked {
-            listen: self.listen_address()?,
+            listen,
             domain,
-            tenant: self.tenant.to_ascii_lowercase(),
+            tenant,
+            managed_identity,
+            identities,
+            limits: self.limits.clone(),
             tenants: self.tenants.clone(),
             vaults,
             principals,
@@ -135,13 +150,13 @@ fn check_vaults(vaults: &[VaultSettings]) -> Result<BTreeMap<String, VaultSettin
 }
 
 fn check_principals(
-    principals: &[PrincipalSettings],
+    config: &VaultConfig,
     vaults: &BTreeMap<String, VaultSettings>,
     roles: &Roles,
 ) -> Result<Principals> {
     let mut names = HashMap::new();
-    let mut checked: Vec<Principal> = Vec::with_capacity(principals.len());
-    for settings in principals {
+    let mut checked: Vec<Principal> = Vec::with_capacity(config.principals.len());
+    for settings in &config.principals {
         let name = &settings.name;
         if name.trim().is_empty() {
             return Err(Error::configuration("principals: one has an empty name"));
@@ -162,7 +177,8 @@ fn check_principals(
                 other.name
             )));
         }
-        let mut principal = Principal::new(name, id, credentials::check(settings)?);
+        let mut principal =
+            Principal::new(name, id, credentials::check(settings, config.is_managed_identity(name))?);
         let vaults = || vaults.values().map(|vault| vault.name.as_str());
         roles::assign(&mut principal, &settings.roles, vaults(), roles)?;
         checked.push(principal);
@@ -174,7 +190,7 @@ fn check_principals(
 mod tests {
     use strongroom_secrets::SecretValue;
 
-    use super::super::RoleAssignment;
+    use super::super::{ManagedIdentitySettings, PrincipalSettings, RoleAssignment};
     use super::*;
 
     fn valid() -> VaultConfig {
@@ -205,6 +221,20 @@ mod tests {
     fn names_of_vaults_and_roles_compare_without_case() {
         let checked = valid().check().unwrap();
         assert!(checked.vaults.contains_key("v1"));
+    }
+
+    #[test]
+    fn a_managed_identity_needs_no_secret_and_must_be_a_principal() {
+        let mut config = valid();
+        config.principals[0].client_secret = None;
+        let named = |name: &str| ManagedIdentitySettings {
+            system_assigned: Some(name.to_owned()),
+            ..ManagedIdentitySettings::default()
+        };
+        config.managed_identity = Some(named("server"));
+        config.check().unwrap();
+        let unknown = fault(|c| c.managed_identity = Some(named("sever")));
+        assert!(unknown.contains("\"sever\"") && unknown.contains("did you mean \"server\"?"), "{unknown}");
     }
 
     #[test]
@@ -241,6 +271,8 @@ mod tests {
                 fault(|c| c.principals[0].client_secret = Some("".into())),
                 "client secret of \"server\" is empty",
             ),
+            (fault(|c| c.limits.connections = 0), "connections is 0"),
+            (fault(|c| c.limits.idle_seconds = 0), "idleSeconds is 0, it must be from 1 to 3600"),
             (fault(|c| c.principals.push(c.principals[0].clone())), "\"server\" is there twice"),
             (
                 fault(|c| {

@@ -7,19 +7,22 @@ use crate::access::{Certificate, Credentials, FederatedCredential, IssuerKeys, K
 use crate::error::{Error, Result};
 use crate::folder;
 
-/// Reads and checks all credentials of a principal. There must be one.
-pub(super) fn check(settings: &PrincipalSettings) -> Result<Credentials> {
+/// Reads and checks all credentials of a principal. There must be one, unless it is a managed identity.
+pub(super) fn check(settings: &PrincipalSettings, is_managed_identity: bool) -> Result<Credentials> {
     let name = &settings.name;
     let mut credentials = match &settings.client_secret {
         Some(secret) if !secret.is_empty() => Credentials::of_secret(secret),
         Some(_) => {
             return Err(Error::configuration(format!("principals: the client secret of {name:?} is empty")));
         }
-        None if settings.certificates.is_empty() && settings.federated_credentials.is_empty() => {
+        None if settings.certificates.is_empty()
+            && settings.federated_credentials.is_empty()
+            && !is_managed_identity =>
+        {
             return Err(Error::configuration(format!(
                 "principals: {name:?} has no client secret, nor another way to sign in"
             ))
-            .with_hint("give it clientSecret, clientSecretFile, certificates or federatedCredentials"));
+            .with_hint("give it clientSecret, clientSecretFile, certificates or federatedCredentials, or name it in managedIdentity"));
         }
         None => Credentials::default(),
     };
@@ -99,7 +102,7 @@ mod tests {
         for good in
             [federated(Some("jwks.json"), None), federated(None, Some("https://cluster:6443/openid/v1/jwks"))]
         {
-            assert_eq!(check(&principal(good)).unwrap().federated().len(), 1);
+            assert_eq!(check(&principal(good), false).unwrap().federated().len(), 1);
         }
         for (bad, part) in [
             (federated(None, None), "either jwksFile or jwksUrl"),
@@ -110,7 +113,7 @@ mod tests {
             (federated(None, Some("https://clus ter/")), "no address"),
             (FederatedSettings { subject: String::new(), ..federated(Some("a"), None) }, "empty"),
         ] {
-            let error = check(&principal(bad)).unwrap_err();
+            let error = check(&principal(bad), false).unwrap_err();
             assert!(error.is_usage() && error.to_string().contains(part), "{error}");
             assert!(!error.to_string().contains("word"), "{error}");
         }
@@ -125,10 +128,10 @@ mod tests {
             certificates: vec![path.clone()],
             ..PrincipalSettings::default()
         };
-        let missing = check(&principal).unwrap_err().to_string();
+        let missing = check(&principal, false).unwrap_err().to_string();
         assert!(missing.contains("client.pem") && missing.contains("does not exist"), "{missing}");
         std::fs::write(&path, "hunter2").unwrap();
-        let wrong = check(&principal).unwrap_err().to_string();
+        let wrong = check(&principal, false).unwrap_err().to_string();
         assert!(wrong.contains("holds no PEM certificate") && !wrong.contains("hunter2"), "{wrong}");
     }
 }

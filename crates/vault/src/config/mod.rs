@@ -10,6 +10,8 @@ mod check;
 mod credentials;
 mod delays;
 mod development;
+mod limits;
+mod managed_identity;
 mod parse;
 mod roles;
 
@@ -21,6 +23,9 @@ use strongroom_secrets::SecretValue;
 pub use audit::{AuditPlace, AuditSettings};
 pub(crate) use check::Checked;
 pub(crate) use delays::Delays;
+pub use limits::Limits;
+pub(crate) use managed_identity::ManagedIdentity;
+pub use managed_identity::{ManagedIdentitySettings, UserAssignedSettings};
 pub(crate) use parse::{parse, suggest};
 pub use roles::{RoleAssignment, RoleSettings};
 
@@ -51,6 +56,10 @@ pub struct VaultConfig {
     pub principals: Vec<PrincipalSettings>,
     /// Where the lines of the audit trail go.
     pub audit: AuditSettings,
+    /// Who gets tokens without a secret, on this machine. Nobody, if absent.
+    pub managed_identity: Option<ManagedIdentitySettings>,
+    /// Bounds on connections and time.
+    pub limits: Limits,
 }
 
 /// One vault.
@@ -136,6 +145,8 @@ impl Default for VaultConfig {
             roles: Vec::new(),
             principals: Vec::new(),
             audit: AuditSettings::default(),
+            managed_identity: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -153,6 +164,9 @@ impl VaultConfig {
         let mut config: Self = parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.read_secret_files(base)?;
+        if let Some(section) = &mut config.managed_identity {
+            section.read_files(base)?;
+        }
         config.resolve_paths(base);
         Ok(config)
     }

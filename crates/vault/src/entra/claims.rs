@@ -37,6 +37,9 @@ pub(super) struct Claims {
     pub(super) tid: String,
     pub(super) uti: String,
     pub(super) ver: &'static str,
+    /// The resource that a managed identity is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) xms_mirid: Option<String>,
 }
 
 /// What is looked at when a token comes back.
@@ -61,6 +64,8 @@ pub(super) struct Grant<'a> {
     pub(super) proof: Strength,
     /// In seconds.
     pub(super) lifetime: i64,
+    /// Of a managed identity.
+    pub(super) resource_id: Option<&'a str>,
 }
 
 /// What stood behind a sign-in.
@@ -153,6 +158,7 @@ impl Authority {
             tid: grant.tenant.to_owned(),
             uti: random.uuid().to_string(),
             ver: "1.0",
+            xms_mirid: grant.resource_id.map(str::to_owned),
         };
         self.keys
             .first()
@@ -222,6 +228,7 @@ mod tests {
             principal: &principal,
             proof: Strength::Secret,
             lifetime: LIFETIME,
+            resource_id: None,
         };
         let token = authority.issue(&grant, NOW, &SystemRandom).unwrap();
         authority.keys[0].verify(&token).unwrap()

@@ -76,7 +76,14 @@ async fn grant(
     let directory = service.directory();
     let (principal, proof) = prove(service, &directory.principals, &tenant, &request).await?;
     let now = service.clock().now_seconds();
-    let grant = Grant { tenant: &tenant, audience: &request.resource, principal, proof, lifetime: LIFETIME };
+    let grant = Grant {
+        tenant: &tenant,
+        audience: &request.resource,
+        principal,
+        proof,
+        lifetime: LIFETIME,
+        resource_id: None,
+    };
     let token = service.authority().issue(&grant, now, service.random()).map_err(|error| {
         tracing::error!(%error, "a token could not be issued");
         Fault::Internal

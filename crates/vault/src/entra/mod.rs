@@ -1,8 +1,9 @@
 //! The Entra ID side: tokens, and the documents that clients read before they ask for one.
 //!
 //! Every host name of the port answers these. [`routes`] is the table of contents; [`signing`] holds the key, [`claims`]
-//! what a token says and how it is checked ([`believed`]: once, not on each call), [`form`] and [`grant`] the token request, [`assertion`] the statement that a
-//! client signs in the place of a secret, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
+//! what a token says and how it is checked ([`believed`]: once, not on each call), [`form`] and [`grant`] the token request,
+//! [`assertion`] the statement that a client signs in the place of a secret, [`identity`] the tokens of managed
+//! identities, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
 //! [`resource`] and [`location`] tell for whom, for what and where tokens are issued.
 
 mod assertion;
@@ -12,6 +13,7 @@ mod discovery;
 mod fault;
 mod form;
 mod grant;
+mod identity;
 mod location;
 mod resource;
 mod signing;
@@ -25,6 +27,7 @@ use axum::routing::{get, post};
 
 pub(crate) use believed::Believed;
 pub(crate) use claims::{Authority, TokenFault, Verified};
+pub(crate) use identity::{IdentityToken, is_known_resource, issue_for_identity};
 pub(crate) use signing::SigningKey;
 pub(crate) use tenant::Tenants;
 

@@ -1,0 +1,103 @@
+//! What is opened when a vault starts: the port for vaults and tokens, and beside it what the configuration asks for.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum_server::tls_rustls::RustlsConfig;
+use strongroom_secrets::SecretValue;
+use tokio::sync::Semaphore;
+
+use crate::config::{Checked, Limits};
+use crate::error::Result;
+use crate::folder::Folder;
+use crate::listeners::{Listeners, bind};
+use crate::managed_identity;
+use crate::server;
+use crate::service::Service;
+
+/// Where to listen.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) listen: SocketAddr,
+    managed_identity: Option<ManagedIdentityPort>,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct ManagedIdentityPort {
+    listen: SocketAddr,
+    header: SecretValue,
+}
+
+/// Where it listens, in the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    pub(crate) main: SocketAddr,
+    pub(crate) managed_identity: Option<SocketAddr>,
+}
+
+impl Plan {
+    /// What a configuration asks for. `listen` goes before its own.
+    pub(crate) fn new(
+        checked: &Checked,
+        listen: Option<SocketAddr>,
+        folder: &Folder,
+        random: &dyn strongroom_secrets::Random,
+    ) -> Result<Self> {
+        let managed_identity = match &checked.managed_identity {
+            Some(section) => Some(ManagedIdentityPort {
+                listen: section.listen,
+                header: match &section.header {
+                    Some(header) => header.clone(),
+                    None => managed_identity::kept_header(folder, random)?,
+                },
+            }),
+            None => None,
+        };
+        Ok(Self {
+            listen: listen.unwrap_or(checked.listen),
+            managed_identity,
+            limits: checked.limits.clone(),
+        })
+    }
+
+    /// Takes all addresses, and answers from then on. `socket` goes before the address for vaults and tokens.
+    ///
+    /// # Errors
+    /// [`Address`](crate::ErrorKind::Address) if one is taken. Nothing is answered then.
+    pub(crate) fn open(
+        self,
+        socket: Option<TcpListener>,
+        tls: RustlsConfig,
+        service: &Arc<Service>,
+    ) -> Result<(Listeners, Addresses)> {
+        let main = match socket {
+            Some(socket) => socket,
+            None => bind(self.listen)?,
+        };
+        let managed_identity = match self.managed_identity {
+            Some(port) => Some((bind(port.listen)?, port)),
+            None => None,
+        };
+        let mut listeners = Listeners::default();
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let routes = server::router(Arc::clone(service), &self.limits);
+        let may_be_cut = service.faults.is_some();
+        let main = listeners.start_tls(main, tls, routes, &self.limits, places, may_be_cut)?;
+        let managed_identity = match managed_identity {
+            Some((socket, port)) => {
+                if !port.listen.ip().is_loopback() {
+                    tracing::warn!(
+                        listen = %port.listen,
+                        "whoever reaches this address gets the managed identities' tokens, without a secret"
+                    );
+                }
+                let routes =
+                    managed_identity::routes(Arc::clone(service), port.header, port.listen, &self.limits);
+                Some(listeners.start_plain(socket, routes, &self.limits)?)
+            }
+            None => None,
+        };
+        Ok((listeners, Addresses { main, managed_identity }))
+    }
+}
