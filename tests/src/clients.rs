@@ -10,6 +10,8 @@ use crate::{Program, VaultServer};
 
 /// Says which Python interpreter has the packages; `cargo xtask test` sets it, and the others here too.
 pub const PYTHON: &str = "STRONGROOM_TEST_PYTHON";
+/// Says where the source of the package azure-keyvault-secrets for Python lies, which brings the package's own tests.
+pub const PYTHON_SOURCE: &str = "STRONGROOM_TEST_PYTHON_SOURCE";
 /// Says which Node.js runs the scripts in JavaScript.
 pub const NODE: &str = "STRONGROOM_TEST_NODE";
 /// Says which folder holds their packages.
@@ -42,6 +44,49 @@ impl Client<'_> {
     pub async fn python(&self, script: &str) -> Program {
         let arguments = ["-B", "-W", "error::ResourceWarning"];
         self.program(&provided(PYTHON)).await.args(arguments).arg(source("python").join(script))
+    }
+
+    /// The package's own tests, with the stand-in of `tests/python/own_tests` for what they import: those in files named so.
+    ///
+    /// # Panics
+    /// If `cargo xtask test` did not say where Python and the package's source are, or there is no such test.
+    pub async fn pythons_own_tests(&self, chosen: impl Fn(&str) -> bool) -> Program {
+        let tests = Path::new(&provided(PYTHON_SOURCE)).join("tests");
+        let mut files: Vec<_> = fs::read_dir(&tests)
+            .expect("the folder of the package's own tests")
+            .map(|entry| entry.expect("a file among the tests").path())
+            .filter(|path| {
+                let name = path.file_name().expect("a file has a name").to_string_lossy();
+                name.starts_with("test_") && name.ends_with(".py") && chosen(&name)
+            })
+            .collect();
+        assert!(!files.is_empty(), "no tests in {}", tests.display());
+        files.sort();
+        // They want the identity under names of their own.
+        let own_names = [
+            ("AZURE_KEYVAULT_URL", "AZURE_KEY_VAULT_URL"),
+            ("KEYVAULT_TENANT_ID", "AZURE_TENANT_ID"),
+            ("KEYVAULT_CLIENT_ID", "AZURE_CLIENT_ID"),
+            ("KEYVAULT_CLIENT_SECRET", "AZURE_CLIENT_SECRET"),
+        ];
+        let environment = self.vault.environment(self.principal).await;
+        self.program(&provided(PYTHON))
+            .await
+            .args([
+                "-B",
+                "-m",
+                "pytest",
+                "--quiet",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "devtools_testutils.live",
+            ])
+            .args(["-o", "asyncio_default_fixture_loop_scope=function", "--rootdir"])
+            .arg(&tests)
+            .args(files)
+            .env("PYTHONPATH", source("python").join("own_tests"))
+            .envs(own_names.map(|(own, name)| (own, environment[name].clone())))
     }
 
     /// A script of `tests/javascript`.

@@ -1,4 +1,4 @@
-//! Virtual environments with pinned Python packages, cached outside of the clone.
+//! Virtual environments with pinned Python packages, and the source of such packages, cached outside of the clone.
 
 use std::{
     fs,
@@ -46,6 +46,52 @@ pub(crate) fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
     .with_context(|| format!("cannot install the packages of {}", requirements.display()))?;
     fs::write(&stamp, pinned).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(python)
+}
+
+/// The folder of the unpacked source of the one package that `pin` names, with its version and hash; made or renewed if need be.
+///
+/// `python` must have what builds the package, since pip asks that for the package's name.
+pub(crate) fn source(name: &str, python: &Path, pin: &Path) -> Result<PathBuf> {
+    let folder = cache::folder(name)?;
+    let _lock = cache::lock(&folder)?;
+    let pinned = fs::read_to_string(pin).with_context(|| format!("cannot read {}", pin.display()))?;
+    let stamp = folder.join("made-from");
+    let unpacked = folder.join("unpacked");
+    if !fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == pinned) {
+        heading(&format!("Fetching a package's source into {}", folder.display()));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot delete {}", folder.display()))?;
+        }
+        let archives = folder.join("archives");
+        for folder in [&archives, &unpacked] {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        run(Command::new(python)
+            .args(["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"])
+            .args(["--require-hashes", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"])
+            .arg("--dest")
+            .arg(&archives)
+            .arg("--requirement")
+            .arg(pin))
+        .with_context(|| format!("cannot fetch the source that {} names", pin.display()))?;
+        let archive = only_entry(&archives)?;
+        run(Command::new(python)
+            .args(["-m", "tarfile", "--filter", "data", "--extract"])
+            .arg(&archive)
+            .arg(&unpacked))?;
+        fs::write(&stamp, pinned).with_context(|| format!("cannot write {}", stamp.display()))?;
+    }
+    only_entry(&unpacked)
+}
+
+/// The one thing that lies in a folder.
+fn only_entry(folder: &Path) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let [entry] = entries.as_slice() else {
+        bail!("there should be one thing in {}, and there are {}", folder.display(), entries.len());
+    };
+    Ok(entry.clone())
 }
 
 /// The first Python on the path, else Debian's own, that can make environments; Debian's is installed if there is none.

@@ -31,6 +31,8 @@ impl Test {
     pub(crate) fn run(&self) -> Result<()> {
         let root = cargo::workspace()?;
         let python = python::environment("python-azure", &root.join("tests/python/requirements.txt"))?;
+        let python_source =
+            python::source("python-azure-source", &python, &root.join("tests/python/own_tests/sources.txt"))?;
         let javascript = javascript::packages("javascript-azure", &root.join("tests/javascript"))?;
         let go = go::program("clients", &root.join("tests/go"))?;
 
@@ -46,6 +48,7 @@ impl Test {
             .args(["test", "--workspace", "--no-fail-fast", "--features", &features])
             .env("STRONGROOM_TEST_BINARY", program)
             .env("STRONGROOM_TEST_PYTHON", python)
+            .env("STRONGROOM_TEST_PYTHON_SOURCE", python_source)
             .env("STRONGROOM_TEST_NODE", javascript.node)
             .env("STRONGROOM_TEST_NODE_MODULES", javascript.modules)
             .env("STRONGROOM_TEST_GO", go)

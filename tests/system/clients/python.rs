@@ -45,3 +45,17 @@ async fn a_backup_brings_a_purged_secret_back() {
 async fn pollers_wait_for_what_takes_its_time() {
     super::passes_with_patience(async |client| client.python("pollers.py").await).await;
 }
+
+#[tokio::test]
+async fn the_packages_own_tests_pass() {
+    own_tests_pass(|file| !file.ends_with("_async.py")).await;
+}
+
+#[tokio::test]
+async fn the_packages_own_asynchronous_tests_pass() {
+    own_tests_pass(|file| file.ends_with("_async.py")).await;
+}
+
+async fn own_tests_pass(chosen: impl Fn(&str) -> bool) {
+    super::passes(&OFFICER, async |client| client.pythons_own_tests(chosen).await).await;
+}
