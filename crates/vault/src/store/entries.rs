@@ -60,7 +60,7 @@ impl Store {
     /// changed it.
     pub(crate) async fn generation(&self) -> sqlx::Result<i64> {
         match self.database.kind {
-            Kind::Sqlite => Ok(self.generation.load(Ordering::Acquire)),
+            Kind::Sqlite => Ok(self.known.generation.load(Ordering::Acquire)),
             Kind::Postgres => sqlx::query_scalar(GENERATION).fetch_one(self.readers()).await,
         }
     }

@@ -1,12 +1,14 @@
 //! What a vault keeps, in SQLite or PostgreSQL.
 //!
-//! [`Store`] opens the database and brings its schema up to date. Reads go to a small pool ([`read`]); all writes go
-//! through one task that commits them in groups ([`writer`]), each applied by [`apply`]. Values arrive here sealed: this
-//! module never sees one. [`entries`] keeps what was made at run time: vaults, principals, roles.
+//! [`Store`] opens the database and brings its schema up to date. Reads go to a small pool ([`read`]), or are answered by what
+//! was read lately ([`latest`]). All writes go through one task that commits them in groups ([`writer`]), each applied by
+//! [`apply`]. Values arrive here sealed: this module never sees one. [`entries`] keeps what was made at run time: vaults,
+//! principals, roles.
 
 mod apply;
 mod database;
 mod entries;
+mod latest;
 mod location;
 mod model;
 mod read;
@@ -28,7 +30,8 @@ pub(crate) use model::{
 use crate::audit::{Audit, Witness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Sealed, WrappedKey};
-use database::Database;
+use database::{Database, Kind};
+use latest::Latest;
 use writer::{Link, Outcome, Work, Writer};
 
 /// A vault's number in the database.
@@ -57,8 +60,16 @@ pub(crate) struct Store {
     database: Database,
     readers: AnyPool,
     writer: Writer,
+    known: Arc<Known>,
+}
+
+/// What is known of the database without asking it. The writer keeps it true.
+#[derive(Debug)]
+struct Known {
     /// The directory's generation, as the writer last saw it.
-    generation: Arc<AtomicI64>,
+    generation: AtomicI64,
+    /// Not with PostgreSQL, where other processes write too.
+    latest: Option<Latest>,
 }
 
 impl Preparing {
@@ -157,10 +168,11 @@ impl Preparing {
             .await
             .map_err(|error| database_error("end the preparation of the database", error))?;
         let readers = self.database.readers();
-        let generation = Arc::new(AtomicI64::new(self.generation));
+        let latest = (self.database.kind == Kind::Sqlite).then(Latest::default);
+        let known = Arc::new(Known { generation: AtomicI64::new(self.generation), latest });
         let link = Link::new(self.database.clone(), self.connection, audit);
-        let writer = Writer::start(link, Arc::clone(&generation));
-        Ok(Store { database: self.database, readers, writer, generation })
+        let writer = Writer::start(link, Arc::clone(&known));
+        Ok(Store { database: self.database, readers, writer, known })
     }
 }
 

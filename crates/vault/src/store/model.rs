@@ -107,6 +107,20 @@ pub(crate) enum Change {
     Restore(Restoration),
 }
 
+impl Change {
+    /// Which secret it is about.
+    pub(super) fn secret(&self) -> (VaultId, &str) {
+        match self {
+            Self::Set(NewVersion { vault, name, .. })
+            | Self::Update(VersionPatch { vault, name, .. })
+            | Self::Restore(Restoration { vault, name, .. })
+            | Self::Delete { vault, name, .. }
+            | Self::Recover { vault, name, .. }
+            | Self::Purge { vault, name, .. } => (*vault, name),
+        }
+    }
+}
+
 /// Why the state of a secret does not allow a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {

@@ -4,6 +4,8 @@
 //! lies, and writes in between neither repeat nor hide an entry that stays. A secret whose deletion or recovery is under
 //! way is not there, neither as a live nor as a deleted one.
 
+use std::sync::Arc;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyPool, Row};
 
@@ -43,35 +45,47 @@ impl Store {
         name: &str,
         version: Option<&str>,
         now: i64,
+    ) -> sqlx::Result<Option<Arc<SealedRecord>>> {
+        match (version, &self.known.latest) {
+            (None, Some(latest)) => latest.or_read(vault, name, self.read_latest(vault, name, now)).await,
+            (None, None) => Ok(self.read_latest(vault, name, now).await?.map(Arc::new)),
+            (Some(version), _) => Ok(self.read_version(vault, name, version, now).await?.map(Arc::new)),
+        }
+    }
+
+    async fn read_latest(&self, vault: VaultId, name: &str, now: i64) -> sqlx::Result<Option<SealedRecord>> {
+        let row = sqlx::query(select!(
+            ", v.data_key, v.sealed",
+            "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+               AND (s.settles_at IS NULL OR s.settles_at <= $3)
+               AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
+        ))
+        .bind(vault.0)
+        .bind(key(name))
+        .bind(now)
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(sealed_record).transpose()
+    }
+
+    async fn read_version(
+        &self,
+        vault: VaultId,
+        name: &str,
+        version: &str,
+        now: i64,
     ) -> sqlx::Result<Option<SealedRecord>> {
-        let row = match version {
-            None => {
-                sqlx::query(select!(
-                    ", v.data_key, v.sealed",
-                    "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
-                       AND (s.settles_at IS NULL OR s.settles_at <= $3)
-                       AND v.id = (SELECT max(id) FROM version WHERE secret = s.id)"
-                ))
-                .bind(vault.0)
-                .bind(key(name))
-                .bind(now)
-                .fetch_optional(self.readers())
-                .await?
-            }
-            Some(version) => {
-                sqlx::query(select!(
-                    ", v.data_key, v.sealed",
-                    "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
-                       AND (s.settles_at IS NULL OR s.settles_at <= $3) AND v.version = $4"
-                ))
-                .bind(vault.0)
-                .bind(key(name))
-                .bind(now)
-                .bind(version)
-                .fetch_optional(self.readers())
-                .await?
-            }
-        };
+        let row = sqlx::query(select!(
+            ", v.data_key, v.sealed",
+            "WHERE s.vault = $1 AND s.name_key = $2 AND s.deleted_at IS NULL
+               AND (s.settles_at IS NULL OR s.settles_at <= $3) AND v.version = $4"
+        ))
+        .bind(vault.0)
+        .bind(key(name))
+        .bind(now)
+        .bind(version)
+        .fetch_optional(self.readers())
+        .await?;
         row.as_ref().map(sealed_record).transpose()
     }
 

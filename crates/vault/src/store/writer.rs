@@ -6,7 +6,7 @@
 //! A connection to PostgreSQL that is lost is made anew. A group of which nothing can have been committed is tried again, a
 //! bounded number of times; one whose commit may have arrived is answered as failed, since trying again could do it twice.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::database::{self, Database, Failure, Kind};
 use super::model::{Change, Record, Refusal, WriteError};
-use super::{apply, entries};
+use super::{Known, apply, entries};
 use crate::audit::{Audit, Unrecorded, Witness};
 use crate::keys::Sealed;
 
@@ -66,10 +66,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task. `generation` is the directory's, and is kept up to date.
-    pub(super) fn start(link: Link, generation: Arc<AtomicI64>) -> Self {
+    /// Starts the task. `known` is kept up to date.
+    pub(super) fn start(link: Link, known: Arc<Known>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(link, receiver, generation));
+        let task = tokio::spawn(run(link, receiver, known));
         Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
     }
 
@@ -151,10 +151,10 @@ impl Link {
     }
 }
 
-async fn run(mut link: Link, mut queue: mpsc::Receiver<Job>, generation: Arc<AtomicI64>) {
+async fn run(mut link: Link, mut queue: mpsc::Receiver<Job>, known: Arc<Known>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        commit(&mut link, &mut group, &generation).await;
+        commit(&mut link, &mut group, &known).await;
     }
     if let Some(connection) = link.connection {
         database::close(connection).await;
@@ -163,10 +163,10 @@ async fn run(mut link: Link, mut queue: mpsc::Receiver<Job>, generation: Arc<Ato
 
 /// Commits a group and answers. If the database refuses one of the group, each is tried by itself, so that nobody suffers
 /// for a neighbour.
-async fn commit(link: &mut Link, group: &mut Vec<Job>, generation: &AtomicI64) {
+async fn commit(link: &mut Link, group: &mut Vec<Job>, known: &Known) {
     match link.commit(group).await {
         Ok(outcomes) => group.drain(..).zip(outcomes).for_each(|(job, outcome)| {
-            job.answer(Ok(outcome), generation);
+            job.answer(Ok(outcome), known);
         }),
         // It is somebody's fault only if the database was there to say so.
         Err(Failure::Nothing { error: sqlx::Error::Database(error), again: false }) if group.len() > 1 => {
@@ -175,12 +175,12 @@ async fn commit(link: &mut Link, group: &mut Vec<Job>, generation: &AtomicI64) {
                 let outcome = link.commit(std::slice::from_ref(&job)).await;
                 let outcome =
                     outcome.map(|mut outcomes| outcomes.remove(0)).map_err(|failure| logged(&failure));
-                job.answer(outcome, generation);
+                job.answer(outcome, known);
             }
         }
         Err(failure) => {
             let error = logged(&failure);
-            group.drain(..).for_each(|job| job.answer(Err(error), generation));
+            group.drain(..).for_each(|job| job.answer(Err(error), known));
         }
     }
 }
@@ -251,9 +251,14 @@ fn logged(failure: &Failure) -> WriteError {
 }
 
 impl Job {
-    fn answer(self, outcome: Result<Outcome, WriteError>, generation: &AtomicI64) {
+    fn answer(self, outcome: Result<Outcome, WriteError>, known: &Known) {
         if let Ok(Outcome::Entry(Some(now))) = outcome {
-            generation.store(now, Ordering::Release);
+            known.generation.store(now, Ordering::Release);
+        }
+        // Whatever became of it: a commit that is said to have failed may have been made.
+        if let (Some(latest), Work::Change(change, _)) = (&known.latest, &self.work) {
+            let (vault, name) = change.secret();
+            latest.forget(vault, name);
         }
         // Who asked may have gone away meanwhile; what was committed stays committed.
         let _ = self.answer.send(outcome);

@@ -1,6 +1,7 @@
 //! The store's promises, one by one, on both databases.
 
 mod losing;
+mod reading;
 mod restoring;
 mod settling;
 mod sharing;
