@@ -1,4 +1,4 @@
-//! SIGTERM and Ctrl-C.
+//! SIGTERM and Ctrl-C, and SIGHUP for those who read their configuration again.
 
 use std::io::Result;
 
@@ -25,6 +25,27 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Requests to read the configuration again. From the moment of [`HangUps::listen`] on, SIGHUP no longer ends the process.
+#[derive(Debug)]
+pub(crate) struct HangUps(Signal);
+
+impl HangUps {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(crate) fn listen() -> Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Waits for the next request; several at once count as one.
+    pub(crate) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -56,12 +56,16 @@ pub(crate) fn log_renewal(renewal: Renewal, ca: &Path) {
     }
 }
 
-/// Renews the certificate while the vault runs.
-async fn renew(pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathBuf) {
+/// Renews the certificate while the vault runs: when its time has come, and when there are vaults that it does not name.
+async fn renew(mut pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathBuf) {
     let mut ticks = tokio::time::interval(RENEWAL_INTERVAL);
     ticks.tick().await; // The first one is due at once, and `open` has just looked.
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = service.directory.vaults_changed.notified() => {}
+        }
+        pki.serve(service.directory().vault_names());
         match renew_if_due(&pki, &tls, service.clock()) {
             Ok(renewal) => log_renewal(renewal, &ca),
             Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),

@@ -45,7 +45,7 @@ impl Environment {
         let folder = Folder::at(data_dir);
         let run = RunFile::read(&folder)?;
         let config = read_config(&folder, config, run.as_ref())?;
-        let checked = config.check()?;
+        let checked = config.check_alone()?;
         let principal = find_principal(&config, principal)?;
         let vault = choose_vault(&config, &checked.principals, principal, vault)?;
         let address = match &run {

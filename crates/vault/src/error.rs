@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The result of opening or starting a vault.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The meaning of a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The configuration cannot be read or makes no sense.
@@ -25,6 +28,8 @@ pub enum ErrorKind {
     Certificate,
     /// A file or folder cannot be read or written.
     File,
+    /// Too much is asked for at once: it may work later.
+    Busy,
 }
 
 /// A failure: what happened, to what, why, and what to do about it. Never a secret's value.
@@ -60,6 +65,11 @@ impl Error {
     /// What it means.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// What happened, without what to do about it.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// What the user can do about it, if there is something.

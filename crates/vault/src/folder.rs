@@ -17,6 +17,11 @@ impl Folder {
         Self(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Makes the folder if it is not there, and closes it to everybody but its owner.
     pub(crate) fn create(&self) -> Result<()> {
         self.create_private(&self.0)?;
@@ -91,6 +96,11 @@ impl Folder {
     /// What `IDENTITY_HEADER` says, unless the configuration does.
     pub(crate) fn identity_header(&self) -> PathBuf {
         self.0.join("identity-header")
+    }
+
+    /// Where a running vault takes its owner's orders.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
     }
 
     pub(crate) fn pki(&self, name: &str) -> PathBuf {

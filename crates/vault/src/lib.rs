@@ -3,12 +3,14 @@
 //! Microsoft's own clients work with it unmodified. Vault `v1` answers at `https://v1.<domain>:<port>/secrets/…`
 //! ([`data_plane`]), every host name of the port answers token requests ([`entra`]); the port's certificate comes from a
 //! private authority ([`pki`]). Secrets lie in SQLite ([`store`]), encrypted by keys that a master key wraps ([`keys`]).
-//! `vault.yaml` ([`config`]) says which vaults there are and who may do what in them ([`access`]).
+//! `vault.yaml` ([`config`]) says which vaults there are and who may do what in them ([`access`]);
+//! so do the entries that are made at run time ([`administration`]). Both make the [`directory`] of the moment.
 //!
 //! Start with [`Vault::open`] and [`Vault::start`]; [`Environment`] tells a client's variables. Not here: what a secret
 //! is for. This crate knows nothing of metadata, entities or references.
 
 mod access;
+mod administration;
 mod audit;
 mod chores;
 mod config;
@@ -25,6 +27,7 @@ mod listeners;
 mod managed_identity;
 mod pki;
 mod ports;
+mod reload;
 mod run_file;
 mod server;
 mod service;
@@ -32,6 +35,7 @@ mod service;
 mod store;
 mod vault;
 
+pub use administration::{Administration, NewPrincipal, NewSecret, Order};
 pub use config::{
     AuditPlace, AuditSettings, FederatedSettings, Limits, ManagedIdentitySettings, PrincipalSettings,
     RoleAssignment, RoleSettings, UserAssignedSettings, VaultConfig, VaultSettings,

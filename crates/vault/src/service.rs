@@ -5,13 +5,17 @@ use std::sync::Arc;
 use strongroom_secrets::{Clock, Random};
 use tokio::sync::Semaphore;
 
+use crate::access::SlowChecks;
 use crate::audit::Audit;
-use crate::config::Delays;
+use crate::config::{Delays, VaultConfig};
 use crate::data_plane::Quotas;
-use crate::directory::{Directory, Shared};
+use crate::directory::stored::Stored;
+use crate::directory::{Directory, Entry, Shared};
 use crate::entra::{Authority, Believed};
+use crate::error::Result;
 use crate::faults::Faults;
 use crate::keys::Keyring;
+use crate::reload::Started;
 use crate::store::Store;
 
 /// Everything that a request needs.
@@ -22,6 +26,9 @@ pub(crate) struct Service {
     pub(crate) directory: Shared,
     pub(crate) authority: Authority,
     pub(crate) believed: Believed,
+    /// What the vault was started with.
+    pub(crate) started: Started,
+    pub(crate) slow_checks: SlowChecks,
     pub(crate) keyring: Keyring,
     pub(crate) store: Store,
     /// `None`: as many calls as the machine can answer.
@@ -44,6 +51,30 @@ impl Service {
     /// The vaults and principals of this moment.
     pub(crate) fn directory(&self) -> Arc<Directory> {
         self.directory.now()
+    }
+
+    /// The same, made anew if the store says that it has changed.
+    ///
+    /// # Errors
+    /// If that cannot be found out. The cause has been logged.
+    pub(crate) async fn fresh_directory(&self) -> Result<Arc<Directory>> {
+        self.directory.fresh(&self.store, &self.keyring).await.inspect_err(|error| {
+            tracing::error!(%error, "the directory of vaults and principals is not known any more");
+        })
+    }
+
+    /// Makes one change of what the store keeps of the directory.
+    pub(crate) async fn change_directory(
+        &self,
+        edit: impl FnMut(&mut Stored, &VaultConfig) -> Result<Entry>,
+    ) -> Result<()> {
+        self.directory.change(&self.store, &self.keyring, edit).await
+    }
+
+    /// What the store keeps of the directory, and what the configuration says beside it.
+    pub(crate) async fn stored_directory(&self) -> Result<(Stored, Arc<VaultConfig>)> {
+        let stored = Stored::parse(&self.store.directory(&self.keyring).await?)?;
+        Ok((stored, Arc::clone(&self.directory().config)))
     }
 
     pub(crate) fn authority(&self) -> &Authority {

@@ -1,6 +1,5 @@
 //! Opening, starting and stopping.
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +10,13 @@ use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Clock, Random};
 use tokio::sync::Semaphore;
 
+use crate::access::SlowChecks;
+use crate::administration::socket::AdminSocket;
 use crate::audit::Audit;
 use crate::chores::{self, Chores};
 use crate::config::{Checked, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
-use crate::directory::{Directory, HostedVault, Shared};
+use crate::directory::Shared;
 use crate::entra::{Authority, Believed, SigningKey, Tenants};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
@@ -24,6 +25,7 @@ use crate::keys::{Keyring, MasterKey};
 use crate::listeners::Listeners;
 use crate::pki::{Names, Pki};
 use crate::ports::{Addresses, Plan};
+use crate::reload::Started;
 use crate::run_file::RunFile;
 use crate::service::Service;
 use crate::store::{Preparing, StoreLocation};
@@ -117,7 +119,13 @@ impl Vault {
             config = Some((VaultConfig::read(&folder.config())?, Some(folder.config())));
         }
         if let Some((config, _)) = &config {
-            config.check()?;
+            // What was made at run time is not known before the database is open.
+            let first = matches!(options.store, StoreLocation::Folder) && !folder.database().exists();
+            if first {
+                config.check()?
+            } else {
+                config.check_alone()?
+            };
         }
         let faults = read_faults(&options)?;
         folder.create()?;
@@ -130,12 +138,16 @@ impl Vault {
                 (made, Some(folder.config()))
             }
         };
-        let checked = config.check()?;
+        let checked = config.check_alone()?;
 
         let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
         let plan = Plan::new(&checked, options.listen, &folder, &*options.random)?;
         let domain = checked.domain.clone();
-        let service = open_service(&folder, checked, faults, &master_key_file, &options).await?;
+        let started = Started {
+            config: config.clone(),
+            path: config_path.as_deref().and_then(|path| std::path::absolute(path).ok()),
+        };
+        let service = open_service(&folder, started, checked, faults, &master_key_file, &options).await?;
         let names = Names { domain, vaults: service.directory().vault_names() };
         let pki = Pki::new(folder.clone(), names);
         let (identity, renewal) = pki.ensure(chores::now(&*options.clock))?;
@@ -147,6 +159,20 @@ impl Vault {
     /// The configuration as it was read or made, client secrets included.
     pub fn config(&self) -> &VaultConfig {
         &self.config
+    }
+
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Closes the database without having served.
+    pub(crate) async fn close(self) {
+        self.service.store.close().await;
     }
 
     /// Listens, on a socket of the caller's or on the configured address, and answers from now on.
@@ -162,8 +188,21 @@ impl Vault {
             config: self.config_path.and_then(|path| std::path::absolute(path).ok()),
         }
         .write(&self.folder)?;
+        let admin = AdminSocket::open(&self.folder, Arc::clone(&service))
+            .inspect_err(|error| {
+                tracing::warn!(%error, "this vault cannot be administered while it runs");
+            })
+            .ok();
         let chores = Chores::start(self.pki, self.tls, self.folder.ca(), &service);
-        Ok(Running { addresses, ca: self.folder.ca(), service, listeners, _chores: chores, _lock: self.lock })
+        Ok(Running {
+            addresses,
+            ca: self.folder.ca(),
+            service,
+            listeners,
+            admin,
+            _chores: chores,
+            _lock: self.lock,
+        })
     }
 }
 
@@ -183,6 +222,7 @@ fn read_faults(options: &Options) -> Result<Option<Arc<Faults>>> {
 /// Opens the database with its keys.
 async fn open_service(
     folder: &Folder,
+    started: Started,
     checked: Checked,
     faults: Option<Arc<Faults>>,
     master_key_file: &Path,
@@ -240,28 +280,18 @@ async fn open_service(
         store.add_signing_key(&sealed, now).await?;
         keys.push(key);
     }
-    let mut vaults = HashMap::with_capacity(checked.vaults.len());
-    for (key, settings) in checked.vaults {
-        let hosted = HostedVault {
-            id: store.vault(&key).await?,
-            key: key.clone(),
-            retention_days: settings.soft_delete_retention_in_days,
-            purge_protection: settings.enable_purge_protection,
-        };
-        vaults.insert(key, hosted);
-    }
+    let store = store.start(Arc::clone(&audit)).await?;
+    let directory = Shared::open(Arc::new(started.config.clone()), &store, &keyring).await?;
     Ok(Service {
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
         believed: Believed::default(),
         domain: checked.domain,
         tenant: checked.tenant,
-        directory: Shared::new(Directory {
-            vaults,
-            principals: checked.principals,
-            identities: checked.identities,
-        }),
+        directory,
+        started,
+        slow_checks: SlowChecks::default(),
         keyring,
-        store: store.start(Arc::clone(&audit)).await?,
+        store,
         quotas: options.quota.map(Quotas::new),
         delays: checked.delays,
         faults,
@@ -279,6 +309,7 @@ pub struct Running {
     ca: PathBuf,
     service: Arc<Service>,
     listeners: Listeners,
+    admin: Option<AdminSocket>,
     _chores: Chores,
     _lock: Lock,
 }
@@ -319,6 +350,16 @@ impl Running {
         self.service.directory().vault_names()
     }
 
+    /// Reads the configuration file again. Vaults, principals and roles are then as it says; what cannot change while the
+    /// vault runs is answered by its key, and stays as it was. Vaults that are no longer in the file are not served, but keep
+    /// their secrets.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) if something is wrong with the file. Everything stays as it was.
+    pub async fn reload(&self) -> Result<Vec<&'static str>> {
+        self.service.reload().await
+    }
+
     /// The certificate that clients have to trust.
     pub fn ca_file(&self) -> &Path {
         &self.ca
@@ -329,6 +370,7 @@ impl Running {
     /// # Errors
     /// If the server had failed before.
     pub async fn stop(mut self) -> Result<()> {
+        self.admin = None;
         let ended = self.listeners.stop().await;
         self.service.store.close().await;
         self.service.audit.close().await;

@@ -78,6 +78,11 @@ impl Actions {
         Self(self.0 | others.0)
     }
 
+    /// The names of the actions.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        Action::ALL.iter().filter(move |action| self.contain(**action)).map(|action| action.name())
+    }
+
     pub(crate) const fn contain(self, action: Action) -> bool {
         self.0 & (1 << action as u16) != 0
     }

@@ -6,10 +6,12 @@ mod credential;
 mod issuer_keys;
 mod principal;
 mod role;
+mod slow_hash;
 
 pub(crate) use action::{Action, Actions};
 pub(crate) use certificate::Certificate;
-pub(crate) use credential::{Credentials, FederatedCredential};
+pub(crate) use credential::{Credentials, FederatedCredential, SecretDigest};
 pub(crate) use issuer_keys::{IssuerKeys, KeySource};
 pub(crate) use principal::{Principal, Principals, Scope, SignIn};
 pub(crate) use role::{BuiltIn, Roles};
+pub(crate) use slow_hash::{Busy, SlowChecks, SlowHash};

@@ -6,7 +6,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use strongroom_secrets::SecretValue;
 use uuid::Uuid;
 
-use super::{Action, Actions, Credentials};
+use super::credential::Judgement;
+use super::{Action, Actions, Busy, Credentials, SlowChecks};
 
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +58,22 @@ pub(crate) struct Principal {
 
 impl Principal {
     pub(crate) fn new(name: &str, client_id: &str, credentials: Credentials) -> Self {
+        Self {
+            name: name.to_owned(),
+            client_id: client_id.to_owned(),
+            object_id: Self::object_id_of(client_id),
+            credentials,
+            grants: HashMap::new(),
+        }
+    }
+
+    /// The object id of a client id.
+    pub(crate) fn object_id_of(client_id: &str) -> Uuid {
         let id =
             digest(&SHA256, format!("strongroom object id of {}", client_id.to_ascii_lowercase()).as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&id.as_ref()[..16]);
-        Self {
-            name: name.to_owned(),
-            client_id: client_id.to_owned(),
-            object_id: uuid::Builder::from_custom_bytes(bytes).into_uuid(),
-            credentials,
-            grants: HashMap::new(),
-        }
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
 
     /// Grants actions in a vault (by its name in lower case), on all its secrets or on one.
@@ -95,7 +101,11 @@ impl Principal {
 
 /// All principals, by client id without case.
 #[derive(Debug, Default)]
-pub(crate) struct Principals(HashMap<String, Principal>);
+pub(crate) struct Principals {
+    by_client_id: HashMap<String, Principal>,
+    /// Whether somebody has a secret whose check is slow.
+    slow: bool,
+}
 
 /// What came of an attempt to sign in.
 #[derive(Debug)]
@@ -103,39 +113,56 @@ pub(crate) enum SignIn<'a> {
     Welcome(&'a Principal),
     UnknownClient,
     WrongSecret,
+    ExpiredSecret,
 }
 
 impl Principals {
     pub(crate) fn new(principals: Vec<Principal>) -> Self {
-        Self(
-            principals
+        Self {
+            slow: principals.iter().any(|principal| principal.credentials.is_slow()),
+            by_client_id: principals
                 .into_iter()
                 .map(|principal| (principal.client_id.to_ascii_lowercase(), principal))
                 .collect(),
-        )
+        }
     }
 
     pub(crate) fn get(&self, client_id: &str) -> Option<&Principal> {
-        self.0.get(&client_id.to_ascii_lowercase())
+        self.by_client_id.get(&client_id.to_ascii_lowercase())
     }
 
-    /// Checks a client secret. An unknown client costs the same work as a known one with a secret in the configuration.
-    pub(crate) async fn sign_in(&self, client_id: &str, secret: &SecretValue) -> SignIn<'_> {
+    /// Checks a client secret. An unknown client costs as much work as the slowest known one.
+    ///
+    /// # Errors
+    /// [`Busy`] if too many want their secrets checked.
+    pub(crate) async fn sign_in(
+        &self,
+        client_id: &str,
+        secret: &SecretValue,
+        now: i64,
+        checks: &SlowChecks,
+    ) -> Result<SignIn<'_>, Busy> {
         let principal = self.get(client_id);
         let nobody = Credentials::default();
         let credentials = principal.map_or(&nobody, |principal| &principal.credentials);
-        let right = credentials.accept_secret(secret).await;
-        match principal {
-            Some(principal) if right => SignIn::Welcome(principal),
-            Some(_) => SignIn::WrongSecret,
-            None => SignIn::UnknownClient,
+        let judgement = credentials.judge(secret, now, checks).await?;
+        if principal.is_none() && self.slow {
+            checks.check(None, secret).await?;
         }
+        Ok(match (principal, judgement) {
+            (Some(principal), Judgement::Right) => SignIn::Welcome(principal),
+            (Some(_), Judgement::Expired) => SignIn::ExpiredSecret,
+            (Some(_), Judgement::Wrong) => SignIn::WrongSecret,
+            (None, _) => SignIn::UnknownClient,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::BuiltIn;
+    use strongroom_secrets::random::SystemRandom;
+
+    use super::super::{BuiltIn, SecretDigest};
     use super::*;
 
     fn principals() -> Principals {
@@ -146,13 +173,38 @@ mod tests {
         Principals::new(vec![principal])
     }
 
+    async fn sign_in<'a>(principals: &'a Principals, client: &str, secret: &str, now: i64) -> SignIn<'a> {
+        principals.sign_in(client, &secret.into(), now, &SlowChecks::default()).await.unwrap()
+    }
+
     #[tokio::test]
     async fn a_client_id_compares_without_case_and_a_secret_exactly() {
         let principals = principals();
-        assert!(matches!(principals.sign_in("abc-1", &"s3rver".into()).await, SignIn::Welcome(_)));
-        assert!(matches!(principals.sign_in("abc-1", &"S3rver".into()).await, SignIn::WrongSecret));
-        assert!(matches!(principals.sign_in("abc-1", &"".into()).await, SignIn::WrongSecret));
-        assert!(matches!(principals.sign_in("abc-2", &"s3rver".into()).await, SignIn::UnknownClient));
+        assert!(matches!(sign_in(&principals, "abc-1", "s3rver", 0).await, SignIn::Welcome(_)));
+        assert!(matches!(sign_in(&principals, "abc-1", "S3rver", 0).await, SignIn::WrongSecret));
+        assert!(matches!(sign_in(&principals, "abc-1", "", 0).await, SignIn::WrongSecret));
+        assert!(matches!(sign_in(&principals, "abc-2", "s3rver", 0).await, SignIn::UnknownClient));
+    }
+
+    #[tokio::test]
+    async fn any_secret_that_is_not_over_will_do() {
+        let mut credentials = Credentials::default();
+        let made = SecretDigest::of(&"made".into()).to_text();
+        credentials.add_digest(&made, Some(100)).unwrap();
+        let chosen = SlowChecks::default().hash("chosen".into(), &SystemRandom).await.unwrap();
+        credentials.add_slow_hash(chosen, Some(200));
+        let principals = Principals::new(vec![Principal::new("p", "id", credentials)]);
+        for (secret, now, welcome) in
+            [("made", 99, true), ("chosen", 99, true), ("made", 100, false), ("chosen", 199, true)]
+        {
+            let answer = sign_in(&principals, "id", secret, now).await;
+            assert_eq!(matches!(answer, SignIn::Welcome(_)), welcome, "{secret} at {now}");
+        }
+        for over in ["made", "chosen"] {
+            assert!(matches!(sign_in(&principals, "id", over, 200).await, SignIn::ExpiredSecret), "{over}");
+        }
+        assert!(matches!(sign_in(&principals, "id", "other", 200).await, SignIn::WrongSecret));
+        assert!(matches!(sign_in(&principals, "nobody", "made", 0).await, SignIn::UnknownClient));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
+use super::roles::Unknown;
 use super::{
-    AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials, delays, roles,
+    AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials, delays, merge,
+    roles,
 };
 use crate::access::{Principal, Principals, Roles};
+use crate::directory::stored::Stored;
 use crate::error::{Error, Result};
 use crate::managed_identity::Identities;
 
@@ -31,14 +34,34 @@ pub(crate) struct Checked {
 impl VaultConfig {
     /// Checks all rules.
     pub(crate) fn check(&self) -> Result<Checked> {
+        self.check_all(&Stored::default(), Unknown::Refused)
+    }
+
+    /// Checks all rules but those that ask what else there is: vaults and roles that the file does not know may have been
+    /// made at run time.
+    pub(crate) fn check_alone(&self) -> Result<Checked> {
+        self.check_all(&Stored::default(), Unknown::PassedOver)
+    }
+
+    /// Checks all rules together with what the store keeps.
+    pub(crate) fn check_with(&self, stored: &Stored) -> Result<Checked> {
+        self.check_all(stored, Unknown::Refused)
+    }
+
+    fn check_all(&self, stored: &Stored, unknown: Unknown) -> Result<Checked> {
         let domain = self.domain.to_ascii_lowercase();
         check_domain(&domain)?;
         check_tenant("tenant", &self.tenant)?;
         self.tenants.iter().try_for_each(|tenant| check_tenant("tenants", tenant))?;
         self.audit.check()?;
-        let vaults = check_vaults(&self.vaults)?;
-        let roles = roles::define(&self.roles)?;
-        let principals = check_principals(self, &vaults, &roles)?;
+        let mut vaults = check_vaults(&self.vaults)?;
+        let mut roles = Roles::default();
+        roles::define(&mut roles, &self.roles)?;
+        merge::vaults(&mut vaults, &stored.vaults)?;
+        merge::roles(&mut roles, &stored.roles)?;
+        let mut principals = check_principals(self, &vaults, &roles, unknown)?;
+        merge::principals(&mut principals, &self.principals, &stored.principals, &vaults, &roles)?;
+        let principals = Principals::new(principals);
         self.limits.check()?;
         let (listen, tenant) = (self.listen_address()?, self.tenant.to_ascii_lowercase());
         let (managed_identity, identities) = match &self.managed_identity {
@@ -126,34 +149,50 @@ fn vault_name_fault(name: &str) -> Option<&'static str> {
     None
 }
 
+/// Checks what is said about one vault.
+pub(crate) fn check_vault(vault: &VaultSettings) -> Result<()> {
+    let name = &vault.name;
+    if let Some(fault) = vault_name_fault(name) {
+        return Err(Error::configuration(format!("vaults: the name {name:?} {fault}")).with_hint(
+            "a vault's name is part of a host name: up to 24 letters, digits and hyphens, a letter first",
+        ));
+    }
+    let days = vault.soft_delete_retention_in_days;
+    if !(7..=90).contains(&days) {
+        return Err(Error::configuration(format!(
+            "vaults: softDeleteRetentionInDays of {name:?} is {days}, it must be from 7 to 90"
+        )));
+    }
+    Ok(())
+}
+
 fn check_vaults(vaults: &[VaultSettings]) -> Result<BTreeMap<String, VaultSettings>> {
     let mut checked = BTreeMap::new();
     for vault in vaults {
-        let name = &vault.name;
-        if let Some(fault) = vault_name_fault(name) {
-            return Err(Error::configuration(format!("vaults: the name {name:?} {fault}")).with_hint(
-                "a vault's name is part of a host name: up to 24 letters, digits and hyphens, a letter first",
-            ));
-        }
-        let days = vault.soft_delete_retention_in_days;
-        if !(7..=90).contains(&days) {
-            return Err(Error::configuration(format!(
-                "vaults: softDeleteRetentionInDays of {name:?} is {days}, it must be from 7 to 90"
-            )));
-        }
-        if checked.insert(name.to_ascii_lowercase(), vault.clone()).is_some() {
-            return Err(Error::configuration(format!("vaults: {name:?} is there twice"))
+        check_vault(vault)?;
+        if checked.insert(vault.name.to_ascii_lowercase(), vault.clone()).is_some() {
+            return Err(Error::configuration(format!("vaults: {:?} is there twice", vault.name))
                 .with_hint("names of vaults compare without case"));
         }
     }
     Ok(checked)
 }
 
+/// An id is what stands in token requests and messages.
+pub(crate) fn check_client_id(name: &str, id: &str) -> Result<()> {
+    if is_tenant(id) {
+        return Ok(());
+    }
+    Err(Error::configuration(format!("principals: the clientId of {name:?} is not an id"))
+        .with_hint("it is a UUID, or another word of letters, digits, hyphens, dots and underscores"))
+}
+
 fn check_principals(
     config: &VaultConfig,
     vaults: &BTreeMap<String, VaultSettings>,
     roles: &Roles,
-) -> Result<Principals> {
+    unknown: Unknown,
+) -> Result<Vec<Principal>> {
     let mut names = HashMap::new();
     let mut checked: Vec<Principal> = Vec::with_capacity(config.principals.len());
     for settings in &config.principals {
@@ -165,12 +204,7 @@ fn check_principals(
             return Err(Error::configuration(format!("principals: {name:?} is there twice")));
         }
         let id = &settings.client_id;
-        if !is_tenant(id) {
-            return Err(Error::configuration(format!("principals: the clientId of {name:?} is not an id"))
-                .with_hint(
-                    "it is a UUID, or another word of letters, digits, hyphens, dots and underscores",
-                ));
-        }
+        check_client_id(name, id)?;
         if let Some(other) = checked.iter().find(|other| other.client_id.eq_ignore_ascii_case(id)) {
             return Err(Error::configuration(format!(
                 "principals: {:?} and {name:?} have the same clientId {id}",
@@ -180,10 +214,10 @@ fn check_principals(
         let mut principal =
             Principal::new(name, id, credentials::check(settings, config.is_managed_identity(name))?);
         let vaults = || vaults.values().map(|vault| vault.name.as_str());
-        roles::assign(&mut principal, &settings.roles, vaults(), roles)?;
+        roles::assign(&mut principal, &settings.roles, vaults(), roles, unknown)?;
         checked.push(principal);
     }
-    Ok(Principals::new(checked))
+    Ok(checked)
 }
 
 #[cfg(test)]

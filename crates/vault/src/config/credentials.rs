@@ -46,7 +46,8 @@ pub(super) fn check(settings: &PrincipalSettings, is_managed_identity: bool) -> 
     Ok(credentials)
 }
 
-fn check_federated(settings: &FederatedSettings) -> Result<FederatedCredential, &'static str> {
+/// Checks a foreign identity; a refusal is the rest of a sentence.
+pub(crate) fn check_federated(settings: &FederatedSettings) -> Result<FederatedCredential, &'static str> {
     let FederatedSettings { issuer, subject, audience, jwks_file, jwks_url } = settings;
     if issuer.is_empty() || subject.is_empty() || audience.is_empty() {
         return Err("has an empty issuer, subject or audience");

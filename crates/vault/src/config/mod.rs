@@ -2,8 +2,8 @@
 //!
 //! [`VaultConfig`] is what the file says, word for word; [`VaultConfig::check`] turns it into what the service works with.
 //! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`credentials`] those of what proves
-//! who a principal is, [`roles`] those of what it may do, [`development`] makes the file that a first start without any
-//! gets.
+//! who a principal is, [`roles`] those of what it may do, [`merge`] those of what was made at run time, [`development`] makes
+//! the file that a first start without any gets.
 
 mod audit;
 mod check;
@@ -12,21 +12,24 @@ mod delays;
 mod development;
 mod limits;
 mod managed_identity;
+mod merge;
 mod parse;
 mod roles;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use strongroom_secrets::SecretValue;
 
 pub use audit::{AuditPlace, AuditSettings};
-pub(crate) use check::Checked;
+pub(crate) use check::{Checked, check_client_id, check_vault};
+pub(crate) use credentials::check_federated;
 pub(crate) use delays::Delays;
 pub use limits::Limits;
 pub(crate) use managed_identity::ManagedIdentity;
 pub use managed_identity::{ManagedIdentitySettings, UserAssignedSettings};
 pub(crate) use parse::{parse, suggest};
+pub(crate) use roles::define as define_roles;
 pub use roles::{RoleAssignment, RoleSettings};
 
 use crate::error::{Error, Result};
@@ -63,7 +66,7 @@ pub struct VaultConfig {
 }
 
 /// One vault.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VaultSettings {
     /// Its name: the first part of its host name. Letters, digits and hyphens, a letter first, at most 24.
@@ -113,7 +116,7 @@ pub struct PrincipalSettings {
 }
 
 /// An identity of another issuer, such as a Kubernetes service account, that counts as a principal.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FederatedSettings {
     /// The claim `iss` of its tokens, letter for letter.
@@ -169,6 +172,42 @@ impl VaultConfig {
         }
         config.resolve_paths(base);
         Ok(config)
+    }
+
+    /// The keys whose change takes effect at the next start only.
+    pub(crate) fn fixed_keys_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        // All of them are named, so that a new key cannot be forgotten here.
+        let Self {
+            listen,
+            domain,
+            tenant,
+            tenants,
+            vaults: _,
+            roles: _,
+            principals: _,
+            delete_delay_seconds,
+            recover_delay_seconds,
+            audit,
+            managed_identity,
+            limits,
+        } = self;
+        let port = |section: &Option<ManagedIdentitySettings>| {
+            section.as_ref().map(|section| (section.listen.clone(), section.header.clone()))
+        };
+        [
+            ("listen", *listen != other.listen),
+            ("domain", !domain.eq_ignore_ascii_case(&other.domain)),
+            ("tenant", !tenant.eq_ignore_ascii_case(&other.tenant)),
+            ("tenants", *tenants != other.tenants),
+            ("deleteDelaySeconds", *delete_delay_seconds != other.delete_delay_seconds),
+            ("recoverDelaySeconds", *recover_delay_seconds != other.recover_delay_seconds),
+            ("audit", *audit != other.audit),
+            ("managedIdentity", port(managed_identity) != port(&other.managed_identity)),
+            ("limits", *limits != other.limits),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
     }
 
     /// Relative paths start at the folder of the file.

@@ -1,6 +1,6 @@
 //! What principals may do: the sections `roles`, and the `roles` of each principal.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use strongroom_secrets::SecretName;
 
 use super::suggest;
@@ -8,7 +8,7 @@ use crate::access::{Action, Actions, Principal, Roles};
 use crate::error::{Error, Result};
 
 /// A role of one's own.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleSettings {
     /// Its name, another than those of Azure's roles.
@@ -18,7 +18,7 @@ pub struct RoleSettings {
 }
 
 /// One role in one vault.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleAssignment {
     /// The vault's name.
@@ -26,7 +26,7 @@ pub struct RoleAssignment {
     /// The role's name, or the id that Azure gave to it.
     pub role: String,
     /// The one secret that it is for; all of the vault's, if there is none. Listings need a role for all.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
 
@@ -37,9 +37,15 @@ impl RoleAssignment {
     }
 }
 
-/// Checks the roles of one's own; with Azure's they make all that there are.
-pub(super) fn define(settings: &[RoleSettings]) -> Result<Roles> {
-    let mut roles = Roles::default();
+/// What becomes of a vault or role that an assignment names and that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    Refused,
+    PassedOver,
+}
+
+/// Checks roles of one's own and adds them to all that there are.
+pub(crate) fn define(roles: &mut Roles, settings: &[RoleSettings]) -> Result<()> {
     for RoleSettings { name, actions } in settings {
         if name.trim().is_empty() {
             return Err(Error::configuration("roles: one has an empty name"));
@@ -63,7 +69,7 @@ pub(super) fn define(settings: &[RoleSettings]) -> Result<Roles> {
                 .with_hint("names of roles compare without case; Azure's own cannot be defined anew")
         })?;
     }
-    Ok(roles)
+    Ok(())
 }
 
 /// Grants a principal what its assignments say.
@@ -72,19 +78,29 @@ pub(super) fn assign<'a>(
     assignments: &[RoleAssignment],
     vaults: impl Iterator<Item = &'a str> + Clone,
     roles: &Roles,
+    unknown: Unknown,
 ) -> Result<()> {
     let name = principal.name.clone();
     for RoleAssignment { vault, role, secret } in assignments {
         if !vaults.clone().any(|known| known.eq_ignore_ascii_case(vault)) {
+            if unknown == Unknown::PassedOver {
+                continue;
+            }
             return Err(Error::configuration(format!(
                 "principals: {name:?} has a role in the vault {vault:?}, which is not in the list of vaults"
             ))
             .with_hint(suggest(vault, vaults)));
         }
-        let actions = roles.find(role).ok_or_else(|| {
-            Error::configuration(format!("principals: {name:?} has a role {role:?}, which does not exist"))
-                .with_hint(suggest(role, roles.names()))
-        })?;
+        let actions = match roles.find(role) {
+            Some(actions) => actions,
+            None if unknown == Unknown::PassedOver => continue,
+            None => {
+                return Err(Error::configuration(format!(
+                    "principals: {name:?} has a role {role:?}, which does not exist"
+                ))
+                .with_hint(suggest(role, roles.names())));
+            }
+        };
         if let Some(Err(error)) = secret.as_deref().map(SecretName::new) {
             return Err(Error::configuration(format!(
                 "principals: {name:?} has a role for a secret whose name is not legal: {error}"
@@ -105,6 +121,15 @@ mod tests {
             name: name.into(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         }
+    }
+
+    fn define(settings: &[RoleSettings]) -> Result<Roles> {
+        let mut roles = Roles::default();
+        super::define(&mut roles, settings).map(|()| roles)
+    }
+
+    fn assign(principal: &mut Principal, assignments: &[RoleAssignment]) -> Result<()> {
+        super::assign(principal, assignments, ["v1"].into_iter(), &Roles::default(), Unknown::Refused)
     }
 
     fn fault(settings: RoleSettings) -> String {
@@ -152,13 +177,13 @@ mod tests {
             ..RoleAssignment::new("V1", BuiltIn::SecretsUser.name())
         };
         let reader = RoleAssignment::new("v1", BuiltIn::Reader.id());
-        assign(&mut principal, &[one.clone(), reader], ["v1"].into_iter(), &Roles::default()).unwrap();
+        assign(&mut principal, &[one.clone(), reader]).unwrap();
         assert!(principal.may("v1", Action::Get, Scope::Secret("one")));
         assert!(!principal.may("v1", Action::Get, Scope::Secret("two")));
         assert!(principal.may("v1", Action::ReadMetadata, Scope::Vault));
 
         let illegal = RoleAssignment { secret: Some("hunter_2".into()), ..one };
-        let error = assign(&mut principal, &[illegal], ["v1"].into_iter(), &Roles::default()).unwrap_err();
+        let error = assign(&mut principal, &[illegal]).unwrap_err();
         assert!(!error.to_string().contains("hunter"), "{error}");
     }
 }

@@ -95,7 +95,7 @@ async fn record(service: &Service, entry: &Entry, result: Result<Answer, Fault>)
 
 async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) -> Result<Answer, Fault> {
     let host = Host::of(parts).ok_or_else(|| Fault::bad_parameter("The request names no host."))?;
-    let directory = service.directory();
+    let directory = service.fresh_directory().await.map_err(|_| Fault::internal())?;
     let vault = directory
         .vault(&host, service.domain())
         .ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;

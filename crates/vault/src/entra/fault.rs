@@ -30,6 +30,9 @@ pub(crate) enum Fault {
     UnknownClient(String),
     MissingSecret,
     WrongSecret(String),
+    ExpiredSecret(String),
+    /// Too many slow secrets are being checked.
+    Busy,
     UnknownAssertionType,
     MalformedAssertion,
     /// It speaks of another client than the one that presents it.
@@ -130,6 +133,18 @@ impl Fault {
                 word,
                 7_000_215,
                 format!("the client secret for the application '{client}' is wrong; it must be the secret itself, not its id"),
+            ),
+            Self::ExpiredSecret(client) => (
+                refused,
+                word,
+                7_000_222,
+                format!("the client secret of the application '{client}' has expired; make a new one"),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                90_006,
+                "too many sign-ins wait for their secrets to be checked; try again".to_owned(),
             ),
             Self::UnknownAssertionType => (
                 bad,

@@ -19,7 +19,7 @@ use super::form::{Endpoint, Proof, TokenRequest};
 use super::location::is_own_endpoint;
 use super::resource;
 use super::tenant::ADFS;
-use crate::access::{Principal, Principals, SignIn};
+use crate::access::{Busy, Principal, Principals, SignIn};
 use crate::service::Service;
 
 type Body = Result<Bytes, BytesRejection>;
@@ -73,7 +73,7 @@ async fn grant(
     if !resource::is_known(&request.resource, &request.client_id, service.domain()) {
         return Err(Fault::UnknownResource(request.resource));
     }
-    let directory = service.directory();
+    let directory = service.fresh_directory().await.map_err(|_| Fault::Internal)?;
     let (principal, proof) = prove(service, &directory.principals, &tenant, &request).await?;
     let now = service.clock().now_seconds();
     let grant = Grant {
@@ -118,14 +118,18 @@ async fn prove<'a>(
 ) -> Result<(&'a Principal, Strength), Fault> {
     let client = &request.client_id;
     match &request.proof {
-        Proof::Secret(secret) => match principals.sign_in(client, secret).await {
-            SignIn::Welcome(principal) => Ok((principal, Strength::Secret)),
-            SignIn::UnknownClient => Err(unknown_client(client)),
+        Proof::Secret(secret) => {
+            let now = service.clock().now_seconds();
+            let answer = principals.sign_in(client, secret, now, &service.slow_checks).await;
             // The id as it is configured, rather than as it was sent.
-            SignIn::WrongSecret => Err(Fault::WrongSecret(
-                principals.get(client).map(|known| known.client_id.clone()).unwrap_or_default(),
-            )),
-        },
+            let known = || principals.get(client).map(|known| known.client_id.clone()).unwrap_or_default();
+            match answer.map_err(|Busy| Fault::Busy)? {
+                SignIn::Welcome(principal) => Ok((principal, Strength::Secret)),
+                SignIn::UnknownClient => Err(unknown_client(client)),
+                SignIn::WrongSecret => Err(Fault::WrongSecret(known())),
+                SignIn::ExpiredSecret => Err(Fault::ExpiredSecret(known())),
+            }
+        }
         Proof::Assertion(text) => {
             let assertion = Assertion::parse(text.expose())?;
             let principal = principals.get(client).ok_or_else(|| unknown_client(client))?;

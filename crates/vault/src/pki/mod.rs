@@ -32,9 +32,12 @@ impl Names {
     /// The DNS names that the server's certificate is for.
     fn dns(&self) -> Vec<String> {
         let domain = &self.domain;
-        let mut names = vec![domain.clone(), format!("*.{domain}"), format!("login.{domain}")];
-        if !domain.contains('.') {
-            // OpenSSL wants two labels behind the asterisk: under a bare `localhost` each vault needs its own entry.
+        let mut names = vec![domain.clone(), format!("login.{domain}")];
+        if domain.contains('.') {
+            names.push(format!("*.{domain}"));
+        } else {
+            // OpenSSL wants two labels behind an asterisk, and rustls takes no certificate that has fewer: under a bare
+            // `localhost` each vault needs its own entry.
             names.extend(self.vaults.iter().map(|vault| format!("{vault}.{domain}")));
         }
         names
@@ -68,6 +71,11 @@ pub(crate) enum Renewal {
 impl Pki {
     pub(crate) fn new(folder: Folder, names: Names) -> Self {
         Self { folder, names }
+    }
+
+    /// From now on the certificate is for these vaults.
+    pub(crate) fn serve(&mut self, vaults: Vec<String>) {
+        self.names.vaults = vaults;
     }
 
     /// Makes what is missing, about to expire, or made for another domain, and loads the result.
@@ -210,7 +218,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let mut pki = pki(&parent, "localhost");
         pki.ensure(NOW).unwrap();
-        pki.names.vaults.push("v2".into());
+        pki.serve(vec!["v1".into(), "v2".into()]);
         assert_eq!(pki.ensure(NOW).unwrap().1, Renewal::Leaf);
     }
 

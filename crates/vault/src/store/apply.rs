@@ -71,6 +71,16 @@ pub(super) async fn apply(connection: &mut AnyConnection, change: &Change) -> Ap
     }
 }
 
+/// Finds a vault by its name in lower case, or makes it.
+pub(super) async fn vault(connection: &mut AnyConnection, name: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "INSERT INTO vault (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+    )
+    .bind(name)
+    .fetch_one(connection)
+    .await
+}
+
 /// Forgets every secret whose time is up.
 pub(super) async fn sweep(connection: &mut AnyConnection, now: i64) -> sqlx::Result<u64> {
     let swept =

@@ -31,25 +31,33 @@ impl Store {
         directory
     }
 
-    /// Adds an entry or replaces it, and answers the generation that has it.
+    /// Adds an entry or replaces it, and answers the generation that has it; `None` if the generation before was not the one
+    /// that `after` names.
     pub(crate) async fn put_entry(
         &self,
         keyring: &Keyring,
         kind: &str,
         key: &str,
         document: &str,
-    ) -> Result<i64, WriteError> {
+        after: Option<i64>,
+    ) -> Result<Option<i64>, WriteError> {
         let sealed = keyring.seal(&binding(kind, key), document.as_bytes());
-        let work = Work::PutEntry { kind: kind.to_owned(), key: key.to_owned(), sealed };
+        let work = Work::PutEntry { kind: kind.to_owned(), key: key.to_owned(), sealed, after };
         match self.writer.submit(work).await? {
-            Outcome::Entry(Some(generation)) => Ok(generation),
+            Outcome::Entry(generation) => Ok(generation),
             _ => Err(WriteError::Failed),
         }
     }
 
-    /// Takes an entry away and answers the generation that lacks it, or `None` if there was no such entry.
-    pub(crate) async fn delete_entry(&self, kind: &str, key: &str) -> Result<Option<i64>, WriteError> {
-        let work = Work::DeleteEntry { kind: kind.to_owned(), key: key.to_owned() };
+    /// Takes an entry away and answers the generation that lacks it; `None` if there was no such entry, or if the generation
+    /// before was not the one that `after` names.
+    pub(crate) async fn delete_entry(
+        &self,
+        kind: &str,
+        key: &str,
+        after: Option<i64>,
+    ) -> Result<Option<i64>, WriteError> {
+        let work = Work::DeleteEntry { kind: kind.to_owned(), key: key.to_owned(), after };
         match self.writer.submit(work).await? {
             Outcome::Entry(generation) => Ok(generation),
             _ => Err(WriteError::Failed),
@@ -98,12 +106,17 @@ async fn read(connection: &mut AnyConnection, keyring: &Keyring) -> Result<Store
     Ok(StoredDirectory { generation, entries })
 }
 
+/// `None` if something else came in between.
 pub(super) async fn put(
     connection: &mut AnyConnection,
     kind: &str,
     key: &str,
     sealed: &Sealed,
-) -> sqlx::Result<i64> {
+    after: Option<i64>,
+) -> sqlx::Result<Option<i64>> {
+    if !is_after(connection, after).await? {
+        return Ok(None);
+    }
     sqlx::query(
         "INSERT INTO directory_entry (kind, key, data_key, sealed) VALUES ($1, $2, $3, $4)
          ON CONFLICT (kind, key) DO UPDATE SET data_key = excluded.data_key, sealed = excluded.sealed",
@@ -114,21 +127,33 @@ pub(super) async fn put(
     .bind(&sealed.bytes)
     .execute(&mut *connection)
     .await?;
-    raise(connection).await
+    raise(connection).await.map(Some)
 }
 
-/// `None` if there was no such entry.
+/// `None` if there was no such entry, or something else came in between.
 pub(super) async fn delete(
     connection: &mut AnyConnection,
     kind: &str,
     key: &str,
+    after: Option<i64>,
 ) -> sqlx::Result<Option<i64>> {
+    if !is_after(connection, after).await? {
+        return Ok(None);
+    }
     let gone = sqlx::query("DELETE FROM directory_entry WHERE kind = $1 AND key = $2")
         .bind(kind)
         .bind(key)
         .execute(&mut *connection)
         .await?;
     if gone.rows_affected() == 0 { Ok(None) } else { raise(connection).await.map(Some) }
+}
+
+/// Whether the directory is as who asks knows it. Writers hold a lock, so that it stays so until the commit.
+async fn is_after(connection: &mut AnyConnection, after: Option<i64>) -> sqlx::Result<bool> {
+    match after {
+        Some(known) => Ok(generation(connection).await? == known),
+        None => Ok(true),
+    }
 }
 
 async fn raise(connection: &mut AnyConnection) -> sqlx::Result<i64> {
@@ -163,12 +188,12 @@ mod tests {
         let keyring = keyring();
         let (store, _) = scene.store().await;
         assert_eq!(store.generation().await.unwrap(), 0);
-        assert_eq!(store.put_entry(&keyring, "vault", "b", "{}").await.unwrap(), 1);
-        assert_eq!(store.put_entry(&keyring, "vault", "a", "{\"n\":1}").await.unwrap(), 2);
-        assert_eq!(store.put_entry(&keyring, "principal", "b", "{}").await.unwrap(), 3);
-        assert_eq!(store.put_entry(&keyring, "vault", "b", "{\"n\":2}").await.unwrap(), 4);
-        assert_eq!(store.delete_entry("principal", "b").await.unwrap(), Some(5));
-        assert_eq!(store.delete_entry("principal", "b").await.unwrap(), None);
+        assert_eq!(store.put_entry(&keyring, "vault", "b", "{}", None).await.unwrap(), Some(1));
+        assert_eq!(store.put_entry(&keyring, "vault", "a", "{\"n\":1}", None).await.unwrap(), Some(2));
+        assert_eq!(store.put_entry(&keyring, "principal", "b", "{}", None).await.unwrap(), Some(3));
+        assert_eq!(store.put_entry(&keyring, "vault", "b", "{\"n\":2}", None).await.unwrap(), Some(4));
+        assert_eq!(store.delete_entry("principal", "b", None).await.unwrap(), Some(5));
+        assert_eq!(store.delete_entry("principal", "b", None).await.unwrap(), None);
         assert_eq!(store.generation().await.unwrap(), 5);
         store.close().await;
 
@@ -179,10 +204,20 @@ mod tests {
         assert_eq!(directory.entries, [entry("vault", "a", "{\"n\":1}"), entry("vault", "b", "{\"n\":2}")]);
     }
 
+    async fn a_change_of_what_has_changed_meanwhile_is_not_made(scene: &Scene) {
+        let keyring = keyring();
+        let (store, _) = scene.store().await;
+        assert_eq!(store.put_entry(&keyring, "vault", "a", "{}", Some(0)).await.unwrap(), Some(1));
+        assert_eq!(store.put_entry(&keyring, "vault", "a", "{\"late\":1}", Some(0)).await.unwrap(), None);
+        assert_eq!(store.delete_entry("vault", "a", Some(0)).await.unwrap(), None);
+        assert_eq!(store.directory(&keyring).await.unwrap().entries, [entry("vault", "a", "{}")]);
+        assert_eq!(store.delete_entry("vault", "a", Some(1)).await.unwrap(), Some(2));
+    }
+
     async fn an_entry_that_was_given_another_name_is_not_believed(scene: &Scene) {
         let keyring = keyring();
         let (store, _) = scene.store().await;
-        store.put_entry(&keyring, "principal", "reader", "{}").await.unwrap();
+        store.put_entry(&keyring, "principal", "reader", "{}", None).await.unwrap();
         store.close().await;
         let mut preparing = scene.prepare().await;
         sqlx::query("UPDATE directory_entry SET key = 'officer'")
@@ -197,12 +232,16 @@ mod tests {
     async fn a_closed_store_takes_no_entry(scene: &Scene) {
         let (store, _) = scene.store().await;
         store.close().await;
-        assert!(matches!(store.put_entry(&keyring(), "vault", "a", "{}").await, Err(WriteError::Failed)));
-        assert!(matches!(store.delete_entry("vault", "a").await, Err(WriteError::Failed)));
+        assert!(matches!(
+            store.put_entry(&keyring(), "vault", "a", "{}", None).await,
+            Err(WriteError::Failed)
+        ));
+        assert!(matches!(store.delete_entry("vault", "a", None).await, Err(WriteError::Failed)));
     }
 
     on_both_databases!(
         each_change_of_the_directory_raises_its_generation_and_survives_a_restart,
+        a_change_of_what_has_changed_meanwhile_is_not_made,
         an_entry_that_was_given_another_name_is_not_believed,
         a_closed_store_takes_no_entry
     );

@@ -150,15 +150,12 @@ impl Preparing {
     }
 
     /// Finds a vault by its name in lower case, or makes it.
+    #[cfg(test)]
     pub(crate) async fn vault(&mut self, name: &str) -> Result<VaultId> {
-        sqlx::query_scalar(
-            "INSERT INTO vault (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-        )
-        .bind(name)
-        .fetch_one(&mut self.connection)
-        .await
-        .map(VaultId)
-        .map_err(|error| database_error("store the name of a vault", error))
+        apply::vault(&mut self.connection, name)
+            .await
+            .map(VaultId)
+            .map_err(|error| database_error("store the name of a vault", error))
     }
 
     /// Starts the writer and opens the readers.
@@ -188,6 +185,22 @@ impl Store {
         }
     }
 
+    /// Finds a vault by its name in lower case, or makes it.
+    pub(crate) async fn vault(&self, name: &str) -> Result<VaultId> {
+        let known: Option<i64> = sqlx::query_scalar("SELECT id FROM vault WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.readers())
+            .await
+            .map_err(|error| database_error("look up a vault", error))?;
+        if let Some(id) = known {
+            return Ok(VaultId(id));
+        }
+        match self.writer.submit(Work::Vault(name.to_owned())).await {
+            Ok(Outcome::Vault(id)) => Ok(VaultId(id)),
+            _ => Err(Error::new(ErrorKind::Database, format!("cannot store the name of the vault {name:?}"))),
+        }
+    }
+
     /// Forgets every secret whose time is up and answers how many.
     pub(crate) async fn sweep(&self, now: i64) -> Result<u64, WriteError> {
         match self.writer.submit(Work::Sweep(now)).await? {
@@ -198,8 +211,9 @@ impl Store {
 
     /// Lets the queued changes finish, then closes the database.
     pub(crate) async fn close(&self) {
-        self.writer.close().await;
+        // The last connection to close cleans the journal away, and a reader may not.
         self.readers.close().await;
+        self.writer.close().await;
     }
 }
 

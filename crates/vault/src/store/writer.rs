@@ -38,8 +38,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Work {
     Change(Change, Option<Box<Witness>>),
     Sweep(i64),
-    PutEntry { kind: String, key: String, sealed: Sealed },
-    DeleteEntry { kind: String, key: String },
+    /// Finds the vault of this name, or makes it.
+    Vault(String),
+    PutEntry {
+        kind: String,
+        key: String,
+        sealed: Sealed,
+        after: Option<i64>,
+    },
+    DeleteEntry {
+        kind: String,
+        key: String,
+        after: Option<i64>,
+    },
 }
 
 /// What became of it inside the transaction.
@@ -47,7 +58,9 @@ pub(super) enum Work {
 pub(super) enum Outcome {
     Change(Result<Record, Refusal>),
     Sweep(u64),
-    /// The directory's generation afterwards; `None` if there was nothing to change.
+    Vault(i64),
+    /// The directory's generation afterwards; `None` if there was nothing to change, or if it was another one before than
+    /// `after` says.
     Entry(Option<i64>),
 }
 
@@ -213,10 +226,13 @@ async fn apply(transaction: &mut AnyConnection, work: &Work) -> sqlx::Result<Out
     Ok(match work {
         Work::Change(change, _) => Outcome::Change(apply::apply(transaction, change).await?),
         Work::Sweep(now) => Outcome::Sweep(apply::sweep(transaction, *now).await?),
-        Work::PutEntry { kind, key, sealed } => {
-            Outcome::Entry(Some(entries::put(transaction, kind, key, sealed).await?))
+        Work::Vault(name) => Outcome::Vault(apply::vault(transaction, name).await?),
+        Work::PutEntry { kind, key, sealed, after } => {
+            Outcome::Entry(entries::put(transaction, kind, key, sealed, *after).await?)
         }
-        Work::DeleteEntry { kind, key } => Outcome::Entry(entries::delete(transaction, kind, key).await?),
+        Work::DeleteEntry { kind, key, after } => {
+            Outcome::Entry(entries::delete(transaction, kind, key, *after).await?)
+        }
     })
 }
 

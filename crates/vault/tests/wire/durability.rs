@@ -59,6 +59,7 @@ fn search(folder: &Path, bytes: &[u8]) -> usize {
     std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir() || path.is_file())
         .map(|path| {
             if path.is_dir() {
                 return search(&path, bytes);

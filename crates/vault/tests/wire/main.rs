@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod administration;
 mod assertions;
 mod audit;
 mod authorization;
@@ -14,6 +15,7 @@ mod managed_identity;
 mod postgres;
 mod protocol;
 mod quota;
+mod reloading;
 mod roles;
 mod scopes;
 mod secrets;

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use reqwest::Method;
-use strongroom_vault::{ErrorKind, Options, StoreLocation, Vault};
+use strongroom_vault::{
+    Administration, ErrorKind, NewSecret, Options, Order, RoleAssignment, StoreLocation, Vault, VaultSettings,
+};
 
+use crate::administration::{make, order, reach, sign_in, sign_in_fails};
 use crate::harness::{Session, TestVault, config};
 use crate::postgres::new_database;
 
@@ -46,6 +49,44 @@ async fn a_token_or_a_backup_of_one_process_is_good_for_the_other() {
     two.delete("/deletedsecrets/a").await.is(204);
     two.send(Method::POST, "/secrets/restore", Some(backup)).await.is(200);
     assert_eq!(one.get("/secrets/a").await.is(200)["value"], "x");
+}
+
+#[tokio::test]
+async fn what_is_made_or_taken_away_in_one_process_holds_in_the_other_at_its_next_call() {
+    let (store, keys) = (new_database().await, tempfile::tempdir().unwrap());
+    let key = keys.path().join("master.key");
+    let (first, second) = (start(&store, key.clone()).await, start(&store, key).await);
+    let orders = reach(first.folder.path()).await;
+    order(&orders, Order::CreateVault(VaultSettings::named("made-vault"))).await;
+    let (id, secret) = make(&orders, "made", "Key Vault Secrets Officer").await;
+    let role = || RoleAssignment::new("made-vault", "Key Vault Secrets User");
+    order(&orders, Order::AssignRole { principal: "made".into(), role: role() }).await;
+    let session = sign_in(&second, &id, &secret).await;
+    session.set("a", "x").await;
+    session.at("made-vault").get("/secrets/a").await.fails(404, "SecretNotFound", None);
+    order(&orders, Order::UnassignRole { principal: "made".into(), role: role() }).await;
+    session.at("made-vault").get("/secrets/a").await.fails(403, "Forbidden", Some("ForbiddenByRbac"));
+    order(&reach(second.folder.path()).await, Order::RemovePrincipal { name: "made".into() }).await;
+    session.get("/secrets/a").await.fails(403, "Forbidden", Some("ForbiddenByRbac"));
+    assert_eq!(sign_in_fails(&first, &id, &secret).await, 700_016);
+}
+
+#[tokio::test]
+async fn changes_that_two_processes_make_at_once_are_all_made() {
+    let (store, keys) = (new_database().await, tempfile::tempdir().unwrap());
+    let key = keys.path().join("master.key");
+    let (first, second) = (start(&store, key.clone()).await, start(&store, key).await);
+    let (one, two) = (reach(first.folder.path()).await, reach(second.folder.path()).await);
+    make(&one, "made", "Key Vault Reader").await;
+    let secret = || Order::AddSecret { principal: "made".into(), secret: NewSecret::default() };
+    let adding = async |to: &Administration| {
+        for _ in 0..4 {
+            order(to, secret()).await;
+        }
+    };
+    tokio::join!(adding(&one), adding(&two));
+    let known = order(&one, Order::ShowPrincipal { name: "made".into() }).await;
+    assert_eq!(known["secrets"].as_array().unwrap().len(), 9);
 }
 
 #[tokio::test]

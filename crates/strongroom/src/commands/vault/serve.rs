@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use strongroom_vault::{ConfigSource, Options, Running, Vault};
 
 use super::VaultArgs;
-use crate::signals::Signals;
+use crate::signals::{HangUps, Signals};
 
 pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     let mut options = Options::new(args.data_dir);
@@ -17,12 +17,19 @@ pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     options.quota = args.quota;
     options.faults = args.faults;
     let mut signals = Signals::listen()?;
+    let mut hang_ups = HangUps::listen()?;
     let running = tokio::select! {
         started = async { Vault::open(options).await?.start(None).await } => started?,
         () = signals.asked_to_end() => return Ok(ExitCode::SUCCESS),
     };
     write!(io::stderr(), "{}", greeting(&running))?;
-    signals.asked_to_end().await;
+    loop {
+        tokio::select! {
+            () = signals.asked_to_end() => break,
+            // The log says what came of it; the vault goes on either way.
+            () = hang_ups.next() => drop(running.reload().await),
+        }
+    }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -53,7 +53,7 @@ async fn a_change_of_the_directory_is_noticed_by_the_other_process() {
     let master = crate::keys::MasterKey::generate(&strongroom_secrets::random::SystemRandom);
     let wrapped = crate::keys::Keyring::generate(1, &master, &strongroom_secrets::random::SystemRandom);
     let keyring = crate::keys::Keyring::open(&master, &[wrapped]).unwrap();
-    let generation = first.put_entry(&keyring, "vault", "v9", "{}").await.unwrap();
+    let generation = first.put_entry(&keyring, "vault", "v9", "{}", None).await.unwrap().unwrap();
     assert_eq!(second.generation().await.unwrap(), generation);
     assert_eq!(second.directory(&keyring).await.unwrap().entries[0].key, "v9");
 }

@@ -1,0 +1,91 @@
+//! The owner's side: vaults, principals and roles that are made at run time.
+//!
+//! An [`Order`] is carried out by the process that has the data folder. [`Administration`] finds it: the vault that runs
+//! there, over a socket in the folder ([`socket`], [`client`]), else this process, which opens the folder for as long as it
+//! takes. [`orders`] is the one place where orders are carried out; [`vaults`], [`principals`] and [`roles`] do the work.
+
+mod client;
+mod order;
+mod orders;
+mod principals;
+mod roles;
+pub(crate) mod socket;
+mod vaults;
+
+use serde_json::Value;
+
+pub use order::{NewPrincipal, NewSecret, Order};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::Folder;
+use crate::run_file::RunFile;
+use crate::vault::{ConfigSource, Options, Vault};
+use client::Client;
+
+/// Who carries out orders for a data folder.
+#[derive(Debug)]
+pub struct Administration(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// The vault that runs on the folder.
+    Running(Client),
+    /// This process, which has the folder for itself.
+    Here(Box<Vault>),
+}
+
+impl Administration {
+    /// Finds the vault that runs on the data folder, or opens the folder. Without a configuration that is named, the one that
+    /// the last start read is meant.
+    ///
+    /// # Errors
+    /// [`FolderInUse`](ErrorKind::FolderInUse) if a process has the folder that cannot be spoken to, and whatever keeps a
+    /// vault from opening.
+    pub async fn reach(mut options: Options) -> Result<Self> {
+        let folder = Folder::at(&options.data_dir);
+        if let Some(client) = Client::connect(&folder).await? {
+            return Ok(Self(Place::Running(client)));
+        }
+        if let (ConfigSource::Folder, Some(path)) =
+            (&options.config, RunFile::read(&folder)?.and_then(|run| run.config))
+        {
+            options.config = ConfigSource::File(path);
+        }
+        match Vault::open(options).await {
+            Ok(vault) => Ok(Self(Place::Here(Box::new(vault)))),
+            // It may have been about to start when it was looked for first.
+            Err(error) if error.kind() == ErrorKind::FolderInUse => {
+                Client::connect(&folder).await?.map(|client| Self(Place::Running(client))).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a running vault carries out the orders.
+    pub fn is_running(&self) -> bool {
+        matches!(self.0, Place::Running(_))
+    }
+
+    /// Carries out an order and answers a JSON document.
+    ///
+    /// # Errors
+    /// What is wrong with the order, or what failed; nothing is changed then.
+    pub async fn carry_out(&self, order: Order) -> Result<Value> {
+        match &self.0 {
+            Place::Running(client) => client.send(&order).await,
+            Place::Here(vault) if matches!(order, Order::Reload) => Err(Error::configuration(format!(
+                "no vault runs on {} that could read its configuration again",
+                vault.folder().display()
+            ))
+            .with_hint("a vault reads it when it starts")),
+            Place::Here(vault) => orders::carry_out(vault.service(), order).await,
+        }
+    }
+
+    /// Lets go of the folder.
+    pub async fn close(self) {
+        if let Place::Here(vault) = self.0 {
+            vault.close().await;
+        }
+    }
+}
