@@ -13,6 +13,14 @@ pub(crate) struct Delays {
     pub(crate) recover: u32,
 }
 
+impl Delays {
+    /// When a change is seen that takes so many seconds from now on. Without a delay that is long ago: another process,
+    /// whose clock is behind, must not wait for it.
+    pub(crate) fn end(seconds: u32, now: i64) -> i64 {
+        if seconds == 0 { 0 } else { now.saturating_add(seconds.into()) }
+    }
+}
+
 /// Checks the delays.
 pub(super) fn check(config: &VaultConfig) -> Result<Delays> {
     let delays = Delays { delete: config.delete_delay_seconds, recover: config.recover_delay_seconds };

@@ -10,6 +10,7 @@ use super::paging::{Listing, Page};
 use super::route::{Operation, Target};
 use super::{Context, Parameters, backup, body};
 use crate::audit::{Outcome, Witness};
+use crate::config::Delays;
 use crate::keys::Binding;
 use crate::store::{Change, NewVersion, Record, Refusal, SealedRecord, VersionPatch, WriteError};
 
@@ -94,7 +95,7 @@ async fn update(
 async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let (now, days) = (context.now, i64::from(context.vault.retention_days));
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
-    let settles_at = now.saturating_add(context.service.delays.delete.into());
+    let settles_at = Delays::end(context.service.delays.delete, now);
     let change = Change::Delete { vault: context.vault.id, name: name.to_owned(), now, purge_at, settles_at };
     let record = write(context, change, name).await?;
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
@@ -105,7 +106,7 @@ async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
         vault: context.vault.id,
         name: name.to_owned(),
         now: context.now,
-        settles_at: context.now.saturating_add(context.service.delays.recover.into()),
+        settles_at: Delays::end(context.service.delays.recover, context.now),
     };
     let record = write(context, change, name).await?;
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
