@@ -10,8 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The features with which everything is tested: crash points are compiled in for the tests only.
-pub(crate) const TEST_FEATURES: &[&str] = &["strongroom/failpoints"];
+/// The features with which everything is tested: crash points and fuzz targets are compiled in for the tests only.
+pub(crate) const TEST_FEATURES: &[&str] = &["strongroom/failpoints", "strongroom-vault/fuzzing"];
 
 /// A cargo that works on the workspace's folder.
 pub(crate) fn cargo() -> Result<Command> {

@@ -2,7 +2,7 @@
 //!
 //! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
 //! ([`python`], [`javascript`], [`go`], [`postgres`], [`debian`]), build the program in the right way and say where it is
-//! ([`cargo`]), run the tests ([`mod@test`]), measure ([`mod@bench`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
+//! ([`cargo`]), run the tests ([`mod@test`]), measure ([`mod@bench`]), fuzz ([`mod@fuzz`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
 //! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
 #![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
@@ -10,6 +10,7 @@ mod bench;
 mod cache;
 mod cargo;
 mod debian;
+mod fuzz;
 mod go;
 mod javascript;
 mod postgres;
@@ -37,6 +38,8 @@ enum Chore {
     Test(test::Test),
     /// Run a command beside a throw-away PostgreSQL
     WithPostgres(postgres::WithPostgres),
+    /// Call what reads requests with any bytes
+    Fuzz(fuzz::Fuzz),
     /// Measure the program, built for release, on this machine
     Bench(bench::Bench),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().chore {
         Chore::Test(test) => test.run(),
         Chore::WithPostgres(with) => with.run(),
+        Chore::Fuzz(fuzz) => fuzz.run(),
         Chore::Bench(bench) => bench.run(),
     };
     match done {

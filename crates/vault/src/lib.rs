@@ -21,6 +21,9 @@ mod environment;
 mod error;
 mod faults;
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod keys;
 mod listeners;

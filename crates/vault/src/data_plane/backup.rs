@@ -34,12 +34,12 @@ const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 pub(super) const RESTORE_LIMIT: usize = MAX_DOCUMENT / 3 * 4 + 4096;
 
 /// Without padding, as the real service's; a client may have added it.
-const BASE64: GeneralPurpose =
+pub(super) const BASE64: GeneralPurpose =
     GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// What a backup says. A further field needs a default: backups live long.
 #[derive(Serialize, Deserialize)]
-struct Document {
+pub(super) struct Document {
     name: String,
     /// Oldest first.
     versions: Vec<Version>,
@@ -168,7 +168,7 @@ impl io::Write for Counter {
     }
 }
 
-fn written(document: &Document) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(super) fn written(document: &Document) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let mut length = Counter::default();
     // Texts and numbers are all it holds: they can be written.
     serde_json::to_writer(&mut length, document).map_err(|_| Fault::internal())?;
@@ -183,7 +183,7 @@ fn written(document: &Document) -> Result<Zeroizing<Vec<u8>>, Fault> {
     Ok(text)
 }
 
-fn seal(keyring: &Keyring, text: &[u8]) -> String {
+pub(super) fn seal(keyring: &Keyring, text: &[u8]) -> String {
     let sealed = keyring.seal(&Binding::new("backup", &[]), text);
     let mut bytes = Vec::with_capacity(8 + sealed.bytes.len());
     bytes.extend_from_slice(&sealed.key.to_be_bytes());
@@ -192,7 +192,7 @@ fn seal(keyring: &Keyring, text: &[u8]) -> String {
 }
 
 /// `None` for what is no backup of this service.
-fn open(keyring: &Keyring, blob: &str) -> Option<Document> {
+pub(super) fn open(keyring: &Keyring, blob: &str) -> Option<Document> {
     let bytes = BASE64.decode(blob).ok()?;
     let (key, sealed) = bytes.split_first_chunk::<8>()?;
     let text = keyring.unseal(&Binding::new("backup", &[]), i64::from_be_bytes(*key), sealed).ok()?;

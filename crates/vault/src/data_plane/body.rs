@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::fmt;
+use std::marker::PhantomData;
 
 use axum::body::{Body, Bytes, to_bytes};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use strongroom_secrets::SecretValue;
 
 use super::fault::Fault;
@@ -24,7 +27,7 @@ struct SecretBody {
     value: Option<SecretValue>,
     content_type: Option<String>,
     tags: Option<BTreeMap<String, String>>,
-    attributes: Option<AttributesBody>,
+    attributes: Option<Object<AttributesBody>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -34,7 +37,29 @@ struct AttributesBody {
     exp: Option<i64>,
 }
 
+/// A JSON object. By itself a struct is read from an array, too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
 /// What a body says about a version, checked.
+#[derive(Debug)]
 pub(super) struct Said {
     pub(super) attributes: Attributes,
     pub(super) enabled: Option<bool>,
@@ -79,7 +104,7 @@ pub(super) fn parse_restore(bytes: &[u8]) -> Result<SecretValue, Fault> {
 
 /// The parser's own message quotes what it found, which may be the value: only the place is told.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    serde_json::from_slice(bytes).map(|Object(body)| body).map_err(|error| {
         Fault::bad_parameter(format!(
             "The request body is not the JSON object that this operation takes (line {}, column {}).",
             error.line(),
@@ -108,7 +133,7 @@ impl SecretBody {
                 )));
             }
         }
-        let attributes = self.attributes.unwrap_or_default();
+        let attributes = self.attributes.map(|Object(attributes)| attributes).unwrap_or_default();
         Ok(Said {
             attributes: Attributes {
                 content_type: self.content_type,

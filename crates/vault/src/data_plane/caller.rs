@@ -31,13 +31,8 @@ impl<'a> Caller<'a> {
         header: Option<&HeaderValue>,
     ) -> Result<Self, Fault> {
         let refuse = |message| Fault::unauthorized(message, challenge(service, host));
-        let token = header
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
-            .map(|(_, token)| token.trim())
-            .filter(|token| !token.is_empty())
-            .ok_or_else(|| refuse("AKV10000: Request is missing a Bearer or PoP token."))?;
+        let token =
+            bearer(header).ok_or_else(|| refuse("AKV10000: Request is missing a Bearer or PoP token."))?;
         let token = entra::believe(service, token).await.map_err(|fault| {
             refuse(match fault {
                 TokenFault::Issuer => "AKV10032: The token comes from another issuer than this vault's.",
@@ -85,6 +80,16 @@ impl<'a> Caller<'a> {
             vault.key,
         )))
     }
+}
+
+/// The token of an `Authorization` header, if that is what it holds.
+pub(super) fn bearer(header: Option<&HeaderValue>) -> Option<&str> {
+    header
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| !token.is_empty())
 }
 
 /// What a refusal calls the resource; an illegal name is left out, since it may be a misplaced value.

@@ -19,7 +19,7 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json;
 pub(super) struct Fault {
     status: StatusCode,
     code: &'static str,
-    message: Cow<'static, str>,
+    pub(super) message: Cow<'static, str>,
     inner: Option<&'static str>,
     /// One more header: the challenge, the methods that a path knows, or when to come again.
     header: Option<(header::HeaderName, String)>,

@@ -12,6 +12,8 @@ mod body;
 mod bundle;
 mod caller;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod paging;
 mod quota;
 mod route;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
-use axum::http::{Request, header};
+use axum::http::{Request, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use answer::Answer;
@@ -58,6 +60,12 @@ struct Context<'a> {
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    fn of(uri: &Uri) -> Result<Self, Fault> {
+        Query::try_from_uri(uri)
+            .map(|Query(parameters)| Self(parameters))
+            .map_err(|_| Fault::bad_parameter("The query of the URL is malformed."))
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
@@ -104,9 +112,7 @@ async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) 
         Caller::authenticate(service, &directory, &host, parts.headers.get(header::AUTHORIZATION)).await?;
     caller.introduce(&mut entry.subject);
 
-    let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-        .map_err(|_| Fault::bad_parameter("The query of the URL is malformed."))?;
-    let parameters = Parameters(parameters);
+    let parameters = Parameters::of(&parts.uri)?;
     let api_version = api_version::check(parameters.get("api-version"))?;
 
     let target = route::find(&parts.method, parts.uri.path())?;

@@ -12,10 +12,10 @@ use super::answer::Answer;
 use super::bundle::Bundle;
 use super::fault::Fault;
 use super::{Context, Parameters};
-use crate::keys::Binding;
+use crate::keys::{Binding, Keyring};
 use crate::store::Record;
 
-const MAX_RESULTS: u32 = 25;
+pub(super) const MAX_RESULTS: u32 = 25;
 
 /// What is listed; part of the binding.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub(super) struct Page<'a> {
     listing: Listing<'a>,
     results: u32,
     /// As asked for; `None` if the client left it to us.
-    asked: Option<u32>,
+    pub(super) asked: Option<u32>,
     /// Empty for the first page.
     pub(super) after: String,
 }
@@ -65,6 +65,16 @@ impl<'a> Page<'a> {
     /// Reads `maxresults` and `$skiptoken`.
     pub(super) fn parse(
         context: &Context<'_>,
+        parameters: &Parameters,
+        listing: Listing<'a>,
+    ) -> Result<Self, Fault> {
+        Self::read(&context.service.keyring, &context.vault.key, parameters, listing)
+    }
+
+    /// The same for a vault that is named.
+    pub(super) fn read(
+        keyring: &Keyring,
+        vault: &str,
         parameters: &Parameters,
         listing: Listing<'a>,
     ) -> Result<Self, Fault> {
@@ -78,7 +88,7 @@ impl<'a> Page<'a> {
         };
         let after = match parameters.get("$skiptoken") {
             None => String::new(),
-            Some(token) => open(context, listing, token).ok_or_else(|| {
+            Some(token) => open(keyring, vault, listing, token).ok_or_else(|| {
                 Fault::bad_parameter("The parameter $skiptoken is not one of this listing's.")
             })?,
         };
@@ -115,28 +125,28 @@ impl<'a> Page<'a> {
 
     fn link(&self, context: &Context<'_>, position: &str) -> String {
         let Context { host, api_version, .. } = context;
-        let token = seal(context, self.listing, position);
+        let token = seal(&context.service.keyring, &context.vault.key, self.listing, position);
         let path = self.listing.path();
         let asked = self.asked.map(|count| format!("&maxresults={count}")).unwrap_or_default();
         format!("https://{host}{path}?api-version={api_version}&$skiptoken={token}{asked}")
     }
 }
 
-fn binding(context: &Context<'_>, listing: Listing<'_>) -> Binding {
-    Binding::new("skiptoken", &[&context.vault.key, &listing.path().to_ascii_lowercase()])
+fn binding(vault: &str, listing: Listing<'_>) -> Binding {
+    Binding::new("skiptoken", &[vault, &listing.path().to_ascii_lowercase()])
 }
 
-fn seal(context: &Context<'_>, listing: Listing<'_>, position: &str) -> String {
-    let sealed = context.service.keyring.seal(&binding(context, listing), position.as_bytes());
+/// The token that says where a listing goes on.
+pub(super) fn seal(keyring: &Keyring, vault: &str, listing: Listing<'_>, position: &str) -> String {
+    let sealed = keyring.seal(&binding(vault, listing), position.as_bytes());
     let mut bytes = sealed.key.to_be_bytes().to_vec();
     bytes.extend_from_slice(&sealed.bytes);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn open(context: &Context<'_>, listing: Listing<'_>, token: &str) -> Option<String> {
+fn open(keyring: &Keyring, vault: &str, listing: Listing<'_>, token: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (key, sealed) = bytes.split_first_chunk::<8>()?;
-    let opened =
-        context.service.keyring.unseal(&binding(context, listing), i64::from_be_bytes(*key), sealed).ok()?;
+    let opened = keyring.unseal(&binding(vault, listing), i64::from_be_bytes(*key), sealed).ok()?;
     String::from_utf8(opened.to_vec()).ok()
 }

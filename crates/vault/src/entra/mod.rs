@@ -12,6 +12,8 @@ mod claims;
 mod discovery;
 mod fault;
 mod form;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod grant;
 mod identity;
 mod location;

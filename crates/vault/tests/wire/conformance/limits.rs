@@ -47,6 +47,8 @@ pub(super) fn rows() -> Vec<Row> {
         refused("A date has whole seconds", &json!({"value": "x", "attributes": {"exp": 1.5}})),
         refused("enabled is true or false", &json!({"value": "x", "attributes": {"enabled": "yes"}})),
         refused("A body is an object", &json!(["x"])),
+        refused("A body is an object, whatever an array holds", &json!(["x", null, null, null])),
+        refused("Attributes are an object", &json!({"value": "x", "attributes": [true, 1, 2]})),
         row("A body is JSON")
             .ask(put("/secrets/a", json!(null)).body("{\"value\": \"x\""))
             .refused(400, "BadParameter", None)
