@@ -104,7 +104,10 @@ pub(super) fn parse_restore(bytes: &[u8]) -> Result<SecretValue, Fault> {
 
 /// The parser's own message quotes what it found, which may be the value: only the place is told.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes).map(|Object(body)| body).map_err(|error| {
+    // What means nothing is skipped unseen by the parser: it may be anything but no text.
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Fault::bad_parameter("The request body is not a text in UTF-8."))?;
+    serde_json::from_str(text).map(|Object(body)| body).map_err(|error| {
         Fault::bad_parameter(format!(
             "The request body is not the JSON object that this operation takes (line {}, column {}).",
             error.line(),

@@ -1,6 +1,7 @@
 use std::sync::LazyLock;
 
 use axum::http::HeaderValue;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::super::caller::bearer;
@@ -42,8 +43,11 @@ fn claims(input: &[u8]) {
         return;
     }
     match (serde_json::from_slice::<Value>(input), &verdict) {
-        (Err(_), Ok(_)) => panic!("claims that are no JSON are believed"),
-        (Err(_), Err(_)) => {}
+        // A claim that nobody asks for may be what no `Value` can be: nested too deep, say.
+        (Err(_), verdict) => {
+            let is_json = serde_json::from_slice::<IgnoredAny>(input).is_ok();
+            assert!(is_json || verdict.is_err(), "claims that are no JSON are believed");
+        }
         (Ok(said), Ok(believed)) => assert_eq!(ISSUER.expected(&said).as_ref(), Ok(believed)),
         // Only of claims that are said once, and plainly, is it known what they mean.
         (Ok(said), Err(fault)) if said.to_string().as_bytes() == input => {
