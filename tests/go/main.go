@@ -14,6 +14,7 @@ const patience = time.Minute
 
 var parts = map[string]func(context.Context){
 	"backup":            backup,
+	"app-service":       appService,
 	"life-of-a-secret":  lifeOfASecret,
 	"errors":            errorsAsAzures,
 	"secrets-user":      secretsUser,

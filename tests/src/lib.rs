@@ -3,7 +3,8 @@
 //! [`program`] runs `strongroom` once and looks at what it printed; [`running`] keeps it running as a server. [`vault`] and
 //! [`metadata`] know the two servers: where they listen, how to sign in, what to ask ([`api`]). [`http`] is a client that
 //! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`clients`] are programs in other
-//! languages with Azure's own packages, [`identities`] are those among them without a client secret. [`snapshot`] sees whether vault and database
+//! languages with Azure's own packages, [`identities`] are those among them without a client secret,
+//! [`managed`] those without any credential. [`snapshot`] sees whether vault and database
 //! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`.
 //!
@@ -16,6 +17,7 @@ pub mod clients;
 pub mod fixtures;
 pub mod http;
 pub mod identities;
+pub mod managed;
 pub mod metadata;
 pub mod program;
 pub mod running;

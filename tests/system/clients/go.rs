@@ -27,6 +27,11 @@ async fn a_certificate_and_a_workload_identity_sign_in() {
 }
 
 #[tokio::test]
+async fn a_managed_identity_signs_in() {
+    super::passes_as_managed_identity(&["app-service"], async |client| client.go().await).await;
+}
+
+#[tokio::test]
 async fn a_tenant_with_an_id_needs_no_more_than_instance_discovery_switched_off() {
     super::passes_in_a_tenant_with_an_id(async |client| client.go().await.arg("own-tenant")).await;
 }

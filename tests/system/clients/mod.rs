@@ -5,6 +5,7 @@ mod javascript;
 mod python;
 
 use strongroom_tests::identities::{APP, POD};
+use strongroom_tests::managed::{self, MACHINE, WORKER, WORKER_RESOURCE_ID};
 use strongroom_tests::vault::{OFFICER, Principal};
 use strongroom_tests::{Client, Identities, Program, VaultServer, clients, scratch};
 
@@ -28,6 +29,22 @@ async fn passes_without_a_secret(program: impl AsyncFn(Client<'_>) -> Program) {
     ] {
         let client = Client { vault: &vault, principal, folder: folder.path() };
         clients::passes(program(client).await.arg(way).env(variable, file)).await;
+    }
+}
+
+/// Starts a vault with managed identities, and insists that the machine passes the script that `program` makes with each of
+/// the `services` that give tokens.
+async fn passes_as_managed_identity(services: &[&str], program: impl AsyncFn(Client<'_>) -> Program) {
+    let folder = scratch();
+    let vault = VaultServer::start_with(folder.path(), managed::add_to).await;
+    let client = Client { vault: &vault, principal: &MACHINE, folder: folder.path() };
+    for service in services {
+        let program = program(client).await.arg(service).envs([
+            ("MACHINE", MACHINE.client_id),
+            ("WORKER", WORKER.client_id),
+            ("WORKER_RESOURCE_ID", WORKER_RESOURCE_ID),
+        ]);
+        clients::passes(program).await;
     }
 }
 
