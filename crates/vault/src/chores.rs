@@ -82,7 +82,7 @@ fn renew_if_due(pki: &Pki, tls: &RustlsConfig, clock: &dyn Clock) -> Result<Rene
     Ok(renewal)
 }
 
-/// Forgets secrets whose time is up.
+/// Forgets secrets whose time is up, and finishes a change of the keys that was cut short.
 async fn sweep(service: Arc<Service>) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     loop {
@@ -91,6 +91,9 @@ async fn sweep(service: Arc<Service>) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "deleted secrets were purged, as scheduled"),
             Err(_) => tracing::error!("the scheduled purge failed"),
+        }
+        if let Err(error) = service.store.finish_rekey(service.clock().now_seconds()).await {
+            tracing::error!(%error, "a change of the keys could not be finished");
         }
     }
 }

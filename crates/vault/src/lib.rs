@@ -2,7 +2,8 @@
 //!
 //! Microsoft's own clients work with it unmodified. Vault `v1` answers at `https://v1.<domain>:<port>/secrets/…`
 //! ([`data_plane`]), every host name of the port answers token requests ([`entra`]); the port's certificate comes from a
-//! private authority ([`pki`]). Secrets lie in SQLite ([`store`]), encrypted by keys that a master key wraps ([`keys`]).
+//! private authority ([`pki`]). Secrets lie in SQLite or PostgreSQL ([`store`]), encrypted by keys that a
+//! master key wraps ([`keys`]).
 //! `vault.yaml` ([`config`]) says which vaults there are and who may do what in them ([`access`]);
 //! so do the entries that are made at run time ([`administration`]). Both make the [`directory`] of the moment.
 //!
@@ -48,5 +49,6 @@ pub use data_plane::{Operation, RouteInfo, routes};
 pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
-pub use store::{PostgresUrl, STORE_VARIABLE, StoreLocation};
+pub use keys::MASTER_KEY_VARIABLE;
+pub use store::{PostgresUrl, Rekeyed, STORE_VARIABLE, StoreLocation};
 pub use vault::{ConfigSource, Options, Running, Vault};

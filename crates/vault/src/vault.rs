@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum_server::tls_rustls::RustlsConfig;
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
-use strongroom_secrets::{Clock, Random};
+use strongroom_secrets::{Clock, Random, SecretValue};
 use tokio::sync::Semaphore;
 
 use crate::access::SlowChecks;
@@ -18,10 +18,10 @@ use crate::config::{Checked, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
 use crate::directory::Shared;
 use crate::entra::{Authority, Believed, SigningKey, Tenants};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
-use crate::keys::{Keyring, MasterKey};
+use crate::keys::{Custody, Keyring};
 use crate::listeners::Listeners;
 use crate::pki::{Names, Pki};
 use crate::ports::{Addresses, Plan};
@@ -54,6 +54,8 @@ pub struct Options {
     pub config: ConfigSource,
     /// The master key's file; `None` means `master.key` in the data folder. Made on the first start.
     pub master_key_file: Option<PathBuf>,
+    /// The master key itself, 32 bytes in base64, in the place of a file.
+    pub master_key: Option<SecretValue>,
     /// Where the secrets lie.
     pub store: StoreLocation,
     /// Goes before the configuration's `listen`.
@@ -77,6 +79,7 @@ impl Options {
             data_dir: data_dir.into(),
             config: ConfigSource::Folder,
             master_key_file: None,
+            master_key: None,
             store: StoreLocation::Folder,
             listen: None,
             quota: None,
@@ -85,6 +88,10 @@ impl Options {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
+    }
+
+    fn custody(&self, folder: &Folder) -> Result<Custody> {
+        Custody::new(self.master_key.as_ref(), self.master_key_file.as_deref(), folder.master_key())
     }
 }
 
@@ -127,6 +134,7 @@ impl Vault {
                 config.check_alone()?
             };
         }
+        let custody = options.custody(&folder)?;
         let faults = read_faults(&options)?;
         folder.create()?;
         let lock = folder.lock()?;
@@ -140,14 +148,13 @@ impl Vault {
         };
         let checked = config.check_alone()?;
 
-        let master_key_file = options.master_key_file.clone().unwrap_or_else(|| folder.master_key());
         let plan = Plan::new(&checked, options.listen, &folder, &*options.random)?;
         let domain = checked.domain.clone();
         let started = Started {
             config: config.clone(),
             path: config_path.as_deref().and_then(|path| std::path::absolute(path).ok()),
         };
-        let service = open_service(&folder, started, checked, faults, &master_key_file, &options).await?;
+        let service = open_service(&folder, started, checked, faults, custody, &options).await?;
         let names = Names { domain, vaults: service.directory().vault_names() };
         let pki = Pki::new(folder.clone(), names);
         let (identity, renewal) = pki.ensure(chores::now(&*options.clock))?;
@@ -225,49 +232,18 @@ async fn open_service(
     started: Started,
     checked: Checked,
     faults: Option<Arc<Faults>>,
-    master_key_file: &Path,
+    custody: Custody,
     options: &Options,
 ) -> Result<Service> {
     let now = options.clock.now_seconds();
     let audit = Arc::new(Audit::open(&checked.audit.destination(folder))?);
     let mut store = Preparing::open(&options.store, &folder.database()).await?;
-    let mut wrapped = store.data_keys().await?;
-    let master = match MasterKey::read(master_key_file)? {
-        Some(master) => master,
-        // A new key would open nothing that is stored.
-        None if !wrapped.is_empty() => {
-            return Err(Error::new(
-                ErrorKind::MasterKey,
-                format!(
-                    "the master key file {} is missing, and without it the database {} cannot be read",
-                    master_key_file.display(),
-                    store.name()
-                ),
-            )
-            .with_hint("restore the file, or name its place with --master-key-file"));
-        }
-        None => {
-            let master = MasterKey::generate(&*options.random);
-            master.write(master_key_file)?;
-            master
-        }
-    };
-    if wrapped.is_empty() {
-        let key = Keyring::generate(1, &master, &*options.random);
-        store.add_data_key(&key, now).await?;
-        wrapped.push(key);
+    let wrapped = store.data_keys().await?;
+    let (keyring, first) = Keyring::begin(custody, &wrapped, store.name(), &*options.random)?;
+    if let Some(first) = first {
+        store.add_data_key(&first, now).await?;
     }
-    let keyring = Keyring::open(&master, &wrapped).map_err(|_| {
-        Error::new(
-            ErrorKind::MasterKey,
-            format!(
-                "the master key in {} is not the one that the database {} was made with",
-                master_key_file.display(),
-                store.name()
-            ),
-        )
-        .with_hint("name the right file with --master-key-file; nothing was changed")
-    })?;
+    let keyring = Arc::new(keyring);
 
     let mut keys = store
         .signing_keys()
@@ -280,7 +256,7 @@ async fn open_service(
         store.add_signing_key(&sealed, now).await?;
         keys.push(key);
     }
-    let store = store.start(Arc::clone(&audit)).await?;
+    let store = store.start(Arc::clone(&audit), Arc::clone(&keyring)).await?;
     let directory = Shared::open(Arc::new(started.config.clone()), &store, &keyring).await?;
     Ok(Service {
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),

@@ -221,7 +221,7 @@ pub(super) fn open_value(context: &Context<'_>, found: &SealedRecord) -> Result<
 
 /// A value belongs to its vault, name and version, and opens nowhere else.
 pub(super) fn binding(context: &Context<'_>, name: &str, version: &str) -> Binding {
-    Binding::new("value", &[&context.vault.key, &name.to_ascii_lowercase(), version])
+    Binding::value(&context.vault.key, name, version)
 }
 
 pub(super) fn failed(error: &sqlx::Error) -> Fault {

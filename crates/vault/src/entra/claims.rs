@@ -207,14 +207,13 @@ mod tests {
 
     use super::*;
     use crate::access::Credentials;
-    use crate::keys::{Keyring, MasterKey};
+    use crate::keys::Keyring;
 
     const NOW: i64 = 1_800_000_000;
     const KEY_VAULT: &str = "https://vault.azure.net";
 
     fn authority() -> Authority {
-        let master = MasterKey::generate(&SystemRandom);
-        let keyring = Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap();
+        let keyring = Keyring::alone(&SystemRandom);
         let (key, stored) = SigningKey::generate(&keyring).unwrap();
         assert_eq!(SigningKey::open(&keyring, &stored).unwrap().kid(), key.kid());
         Authority::new("vault.localhost", Tenants::new("adfs", []), vec![key])

@@ -28,7 +28,7 @@ impl SigningKey {
         })?;
         let pem = Zeroizing::new(pair.serialize_pem());
         let key = Self::from_pem(&pem)?;
-        let sealed = keyring.seal(&binding(&key.kid), pem.as_bytes());
+        let sealed = keyring.seal(&Binding::signing_key(&key.kid), pem.as_bytes());
         let sealed = SealedSigningKey { kid: key.kid.clone(), sealed };
         Ok((key, sealed))
     }
@@ -36,7 +36,7 @@ impl SigningKey {
     /// Opens a key of the database.
     pub(crate) fn open(keyring: &Keyring, stored: &SealedSigningKey) -> Result<Self> {
         keyring
-            .unseal(&binding(&stored.kid), stored.sealed.key, &stored.sealed.bytes)
+            .unseal(&Binding::signing_key(&stored.kid), stored.sealed.key, &stored.sealed.bytes)
             .ok()
             .and_then(|pem| Some(Zeroizing::new(std::str::from_utf8(&pem).ok()?.to_owned())))
             .ok_or_else(|| {
@@ -104,8 +104,4 @@ impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
-}
-
-fn binding(kid: &str) -> Binding {
-    Binding::new("signing key", &[kid])
 }

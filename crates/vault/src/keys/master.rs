@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use strongroom_secrets::Random;
 use zeroize::Zeroizing;
 
-use super::{Binding, NotAuthentic, SealingKey};
+use super::{Binding, NotAuthentic, SealingKey, WrappedKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Readers};
 
 /// The key that wraps all data keys of a database.
+#[derive(Clone)]
 pub(crate) struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
@@ -26,14 +27,21 @@ impl MasterKey {
     /// [`MasterKey`](ErrorKind::MasterKey) if it holds something else.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
         let Some(text) = folder::read_if_present(path)?.map(Zeroizing::new) else { return Ok(None) };
-        let mut key = Zeroizing::new([0; 32]);
-        match STANDARD.decode_slice(text.trim().as_bytes(), &mut key[..]) {
-            Ok(32) => Ok(Some(Self(key))),
-            _ => Err(Error::new(
+        Self::parse(&text).map(Some).ok_or_else(|| {
+            Error::new(
                 ErrorKind::MasterKey,
                 format!("the master key file {} does not hold 32 bytes in base64", path.display()),
             )
-            .with_hint("restore the file, or make one with: head -c 32 /dev/urandom | base64")),
+            .with_hint("restore the file, or make one with: head -c 32 /dev/urandom | base64")
+        })
+    }
+
+    /// Reads 32 bytes in base64; white space around them does not matter.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut key = Zeroizing::new([0; 32]);
+        match STANDARD.decode_slice(text.trim().as_bytes(), &mut key[..]) {
+            Ok(32) => Some(Self(key)),
+            _ => None,
         }
     }
 
@@ -42,6 +50,16 @@ impl MasterKey {
         let mut text = Zeroizing::new(STANDARD.encode(&self.0[..]));
         text.push('\n');
         folder::write(path, text.as_bytes(), Readers::Owner)
+    }
+
+    /// Takes data keys over from another master key.
+    pub(crate) fn rewrap(&self, old: &Self, keys: &[WrappedKey]) -> Result<Vec<WrappedKey>, NotAuthentic> {
+        keys.iter()
+            .map(|key| {
+                let opened = old.unwrap(key.id, &key.wrapped)?;
+                Ok(WrappedKey { wrapped: self.wrap(key.id, &opened), ..key.clone() })
+            })
+            .collect()
     }
 
     pub(super) fn wrap(&self, id: i64, key: &[u8; 32]) -> Vec<u8> {
@@ -56,6 +74,12 @@ impl MasterKey {
         }
         key.copy_from_slice(&opened);
         Ok(key)
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(…)")
     }
 }
 

@@ -1,16 +1,19 @@
 //! Encryption at rest: a master key wraps data keys, data keys encrypt everything else.
 //!
 //! AES-256-GCM throughout. What a ciphertext belongs to is bound to it as additional data ([`Binding`]), so that one
-//! moved to another row does not open. [`master`] is the key that lies outside the database.
+//! moved to another row does not open. [`master`] is the key that lies outside the database, [`custody`] where it lies, and
+//! [`keyring`] holds the data keys of a running vault, which can be changed while it runs.
 
+mod custody;
+mod keyring;
 mod master;
 
-use std::collections::HashMap;
-
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use strongroom_secrets::Random;
 use zeroize::Zeroizing;
 
+pub(crate) use custody::Custody;
+pub use custody::MASTER_KEY_VARIABLE;
+pub(crate) use keyring::{Keyring, WrappedKey};
 pub(crate) use master::MasterKey;
 
 /// Bytes that do not open: altered, or moved, or sealed with another key.
@@ -30,6 +33,21 @@ impl Binding {
             bytes.extend_from_slice(part.as_bytes());
         }
         Self(bytes)
+    }
+
+    /// A value belongs to its vault (by its name in lower case), name and version, and opens nowhere else.
+    pub(crate) fn value(vault: &str, name: &str, version: &str) -> Self {
+        Self::new("value", &[vault, &name.to_ascii_lowercase(), version])
+    }
+
+    /// A key that signs tokens belongs to its number.
+    pub(crate) fn signing_key(kid: &str) -> Self {
+        Self::new("signing key", &[kid])
+    }
+
+    /// An entry of the directory belongs to its kind and key.
+    pub(crate) fn directory_entry(kind: &str, key: &str) -> Self {
+        Self::new("directory entry", &[kind, key])
     }
 }
 
@@ -71,58 +89,6 @@ pub(crate) struct Sealed {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The data keys of a database, opened.
-pub(crate) struct Keyring {
-    keys: HashMap<i64, SealingKey>,
-    current: i64,
-}
-
-/// A data key as the database holds it.
-#[derive(Debug, Clone)]
-pub(crate) struct WrappedKey {
-    pub(crate) id: i64,
-    pub(crate) wrapped: Vec<u8>,
-}
-
-impl Keyring {
-    /// Draws a data key and wraps it.
-    pub(crate) fn generate(id: i64, master: &MasterKey, random: &dyn Random) -> WrappedKey {
-        let key = Zeroizing::new(random.bytes::<32>());
-        WrappedKey { id, wrapped: master.wrap(id, &key) }
-    }
-
-    /// Opens wrapped keys; the one with the highest number seals.
-    pub(crate) fn open(master: &MasterKey, wrapped: &[WrappedKey]) -> Result<Self, NotAuthentic> {
-        let mut keys = HashMap::with_capacity(wrapped.len());
-        for key in wrapped {
-            keys.insert(key.id, SealingKey::new(&*master.unwrap(key.id, &key.wrapped)?));
-        }
-        let current = keys.keys().copied().max().ok_or(NotAuthentic)?;
-        Ok(Self { keys, current })
-    }
-
-    /// Encrypts with the current data key.
-    pub(crate) fn seal(&self, binding: &Binding, plain: &[u8]) -> Sealed {
-        Sealed { key: self.current, bytes: self.keys[&self.current].seal(binding, plain) }
-    }
-
-    /// Decrypts what belongs to `binding`.
-    pub(crate) fn unseal(
-        &self,
-        binding: &Binding,
-        key: i64,
-        bytes: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, NotAuthentic> {
-        self.keys.get(&key).ok_or(NotAuthentic)?.open(binding, bytes)
-    }
-}
-
-impl std::fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keyring").field("current", &self.current).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use strongroom_secrets::random::SystemRandom;
@@ -130,8 +96,7 @@ mod tests {
     use super::*;
 
     fn keyring() -> Keyring {
-        let master = MasterKey::generate(&SystemRandom);
-        Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap()
+        Keyring::alone(&SystemRandom)
     }
 
     #[test]
@@ -165,12 +130,5 @@ mod tests {
         let keyring = keyring();
         let binding = Binding::new("value", &[]);
         assert_ne!(keyring.seal(&binding, b"a"), keyring.seal(&binding, b"a"));
-    }
-
-    #[test]
-    fn another_master_key_opens_nothing() {
-        let (ours, theirs) = (MasterKey::generate(&SystemRandom), MasterKey::generate(&SystemRandom));
-        let wrapped = Keyring::generate(1, &ours, &SystemRandom);
-        assert!(Keyring::open(&theirs, &[wrapped]).is_err());
     }
 }

@@ -16,6 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Binding, Keyring, Sealed};
 
 const GENERATION: &str = "SELECT generation FROM directory_generation";
+const GENERATION_AND_KEY: &str =
+    "SELECT generation, (SELECT max(id) FROM data_key WHERE retired IS NULL) FROM directory_generation";
 
 impl Store {
     /// Reads all entries.
@@ -23,12 +25,15 @@ impl Store {
     /// # Errors
     /// [`Database`](ErrorKind::Database) if the database cannot be read, or an entry does not open.
     pub(crate) async fn directory(&self, keyring: &Keyring) -> Result<StoredDirectory> {
+        let failed = |error| database_error("read the directory", error);
         // Both in one transaction: the generation is that of these entries.
-        let mut transaction =
-            self.readers().begin().await.map_err(|error| database_error("read the directory", error))?;
-        let directory = read(&mut transaction, keyring).await;
+        let mut transaction = self.readers().begin().await.map_err(failed)?;
+        let read = read(&mut transaction).await;
         let _ = transaction.rollback().await;
-        directory
+        let (generation, sealed) = read.map_err(failed)?;
+        self.know(sealed.iter().map(|entry| entry.sealed.key)).await.map_err(failed)?;
+        let entries = sealed.into_iter().map(|entry| entry.open(keyring)).collect::<Result<_>>()?;
+        Ok(StoredDirectory { generation, entries })
     }
 
     /// Adds an entry or replaces it, and answers the generation that has it; `None` if the generation before was not the one
@@ -41,7 +46,7 @@ impl Store {
         document: &str,
         after: Option<i64>,
     ) -> Result<Option<i64>, WriteError> {
-        let sealed = keyring.seal(&binding(kind, key), document.as_bytes());
+        let sealed = keyring.seal(&Binding::directory_entry(kind, key), document.as_bytes());
         let work = Work::PutEntry { kind: kind.to_owned(), key: key.to_owned(), sealed, after };
         match self.writer.submit(work).await? {
             Outcome::Entry(generation) => Ok(generation),
@@ -65,11 +70,21 @@ impl Store {
     }
 
     /// How often the directory has changed. One process owns a SQLite file and knows; on PostgreSQL another may have
-    /// changed it.
+    /// changed it, and the keys too: then they are taken over.
+    ///
+    /// # Errors
+    /// If the database does not answer, or if the master key was changed and the new one is not to be found.
     pub(crate) async fn generation(&self) -> sqlx::Result<i64> {
         match self.database.kind {
             Kind::Sqlite => Ok(self.known.generation.load(Ordering::Acquire)),
-            Kind::Postgres => sqlx::query_scalar(GENERATION).fetch_one(self.readers()).await,
+            Kind::Postgres => {
+                let (generation, key): (i64, i64) =
+                    sqlx::query_as(GENERATION_AND_KEY).fetch_one(self.readers()).await?;
+                if key != self.keyring.current() {
+                    self.refresh_keys().await.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+                }
+                Ok(generation)
+            }
         }
     }
 }
@@ -79,31 +94,39 @@ pub(super) async fn generation(connection: &mut AnyConnection) -> sqlx::Result<i
     sqlx::query_scalar(GENERATION).fetch_one(connection).await
 }
 
-/// The caller holds a transaction, so that the parts belong together.
-async fn read(connection: &mut AnyConnection, keyring: &Keyring) -> Result<StoredDirectory> {
-    let failed = |error| database_error("read the directory", error);
-    let generation = generation(connection).await.map_err(failed)?;
-    let rows = sqlx::query("SELECT kind, key, data_key, sealed FROM directory_entry ORDER BY kind, key")
-        .fetch_all(connection)
-        .await
-        .map_err(failed)?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
-        let kind: String = row.try_get("kind").map_err(failed)?;
-        let key: String = row.try_get("key").map_err(failed)?;
-        let data_key: i64 = row.try_get("data_key").map_err(failed)?;
-        let sealed: Vec<u8> = row.try_get("sealed").map_err(failed)?;
+/// An entry as the database holds it.
+struct SealedEntry {
+    kind: String,
+    key: String,
+    sealed: Sealed,
+}
+
+impl SealedEntry {
+    fn open(self, keyring: &Keyring) -> Result<DirectoryEntry> {
+        let Self { kind, key, sealed } = self;
         let document = keyring
-            .unseal(&binding(&kind, &key), data_key, &sealed)
+            .unseal(&Binding::directory_entry(&kind, &key), sealed.key, &sealed.bytes)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
             .ok_or_else(|| {
                 Error::new(ErrorKind::Database, format!("the {kind} {key} of the database is damaged"))
                     .with_hint("restore the database from a backup")
             })?;
-        entries.push(DirectoryEntry { kind, key, document });
+        Ok(DirectoryEntry { kind, key, document })
     }
-    Ok(StoredDirectory { generation, entries })
+}
+
+/// The caller holds a transaction, so that the parts belong together.
+async fn read(connection: &mut AnyConnection) -> sqlx::Result<(i64, Vec<SealedEntry>)> {
+    let generation = generation(connection).await?;
+    let rows = sqlx::query("SELECT kind, key, data_key, sealed FROM directory_entry ORDER BY kind, key")
+        .fetch_all(connection)
+        .await?;
+    let entry = |row: sqlx::any::AnyRow| {
+        let sealed = Sealed { key: row.try_get("data_key")?, bytes: row.try_get("sealed")? };
+        Ok(SealedEntry { kind: row.try_get("kind")?, key: row.try_get("key")?, sealed })
+    };
+    Ok((generation, rows.into_iter().map(entry).collect::<sqlx::Result<_>>()?))
 }
 
 /// `None` if something else came in between.
@@ -156,29 +179,18 @@ async fn is_after(connection: &mut AnyConnection, after: Option<i64>) -> sqlx::R
     }
 }
 
-async fn raise(connection: &mut AnyConnection) -> sqlx::Result<i64> {
+pub(super) async fn raise(connection: &mut AnyConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("UPDATE directory_generation SET generation = generation + 1 RETURNING generation")
         .fetch_one(connection)
         .await
 }
 
-fn binding(kind: &str, key: &str) -> Binding {
-    Binding::new("directory entry", &[kind, key])
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::WriteError;
-    use super::super::tests::{Scene, on_both_databases};
+    use super::super::tests::{Scene, keyring, on_both_databases};
     use super::*;
     use crate::audit::Audit;
-    use crate::keys::MasterKey;
-    use strongroom_secrets::random::SystemRandom;
-
-    fn keyring() -> Keyring {
-        let master = MasterKey::generate(&SystemRandom);
-        Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap()
-    }
 
     fn entry(kind: &str, key: &str, document: &str) -> DirectoryEntry {
         DirectoryEntry { kind: kind.into(), key: key.into(), document: document.into() }
@@ -224,7 +236,8 @@ mod tests {
             .execute(&mut preparing.connection)
             .await
             .unwrap();
-        let store = preparing.start(Audit::off()).await.unwrap();
+        let keyring = std::sync::Arc::new(keyring);
+        let store = preparing.start(Audit::off(), std::sync::Arc::clone(&keyring)).await.unwrap();
         let error = store.directory(&keyring).await.unwrap_err();
         assert!(error.kind() == ErrorKind::Database && error.to_string().contains("principal officer"));
     }

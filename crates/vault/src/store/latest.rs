@@ -56,6 +56,11 @@ impl Latest {
         }
     }
 
+    /// Everything was changed, or may have been.
+    pub(super) fn forget_all(&self) {
+        self.0.clear();
+    }
+
     /// The secret was changed.
     pub(super) fn forget(&self, vault: VaultId, name: &str) {
         self.0.remove(&(vault, key(name)));
@@ -129,6 +134,20 @@ mod tests {
         });
         assert_eq!(reading.await.unwrap().unwrap().record.version, "1");
         assert_eq!(read(&latest, "a", Some("2")).await.unwrap(), "2");
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_everything_changed_is_not_kept_after_it() {
+        let latest = Latest::default();
+        let reading = latest.or_read(VAULT, "a", async {
+            let before = version("1");
+            latest.forget_all();
+            Ok(Some(before))
+        });
+        assert_eq!(reading.await.unwrap().unwrap().record.version, "1");
+        assert_eq!(read(&latest, "a", Some("2")).await.unwrap(), "2");
+        latest.forget_all();
+        assert_eq!(read(&latest, "a", Some("3")).await.unwrap(), "3");
     }
 
     #[tokio::test]

@@ -3,15 +3,17 @@
 //! [`Store`] opens the database and brings its schema up to date. Reads go to a small pool ([`read`]), or are answered by what
 //! was read lately ([`latest`]). All writes go through one task that commits them in groups ([`writer`]), each applied by
 //! [`apply`]. Values arrive here sealed: this module never sees one. [`entries`] keeps what was made at run time: vaults,
-//! principals, roles.
+//! principals, roles. [`data_keys`] keeps the keys that all of it is sealed with, and [`rekey`] changes them.
 
 mod apply;
+mod data_keys;
 mod database;
 mod entries;
 mod latest;
 mod location;
 mod model;
 mod read;
+mod rekey;
 mod writer;
 
 use std::path::Path;
@@ -26,10 +28,11 @@ pub(crate) use model::{
     Attributes, Change, DirectoryEntry, NewVersion, Record, Refusal, Restoration, RestoredVersion,
     SealedRecord, StoredDirectory, Tags, VersionPatch, WriteError,
 };
+pub use rekey::Rekeyed;
 
 use crate::audit::{Audit, Witness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys::{Sealed, WrappedKey};
+use crate::keys::{Keyring, Sealed, WrappedKey};
 use database::{Database, Kind};
 use latest::Latest;
 use writer::{Link, Outcome, Work, Writer};
@@ -60,6 +63,9 @@ pub(crate) struct Store {
     database: Database,
     readers: AnyPool,
     writer: Writer,
+    keyring: Arc<Keyring>,
+    /// Held while the keys are changed.
+    changing_keys: tokio::sync::Mutex<()>,
     known: Arc<Known>,
 }
 
@@ -104,23 +110,16 @@ impl Preparing {
 
     /// All data keys, oldest first.
     pub(crate) async fn data_keys(&mut self) -> Result<Vec<WrappedKey>> {
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT id, wrapped FROM data_key ORDER BY id")
-            .fetch_all(&mut self.connection)
+        data_keys::all(&mut self.connection)
             .await
-            .map_err(|error| database_error("read the data keys", error))?;
-        Ok(rows.into_iter().map(|(id, wrapped)| WrappedKey { id, wrapped }).collect())
+            .map_err(|error| database_error("read the data keys", error))
     }
 
     /// Adds a data key.
     pub(crate) async fn add_data_key(&mut self, key: &WrappedKey, now: i64) -> Result<()> {
-        sqlx::query("INSERT INTO data_key (id, wrapped, created) VALUES ($1, $2, $3)")
-            .bind(key.id)
-            .bind(&key.wrapped)
-            .bind(now)
-            .execute(&mut self.connection)
+        data_keys::insert(&mut self.connection, key, now)
             .await
-            .map_err(|error| database_error("store a data key", error))?;
-        Ok(())
+            .map_err(|error| database_error("store a data key", error))
     }
 
     /// All keys that sign tokens, the newest first.
@@ -159,7 +158,7 @@ impl Preparing {
     }
 
     /// Starts the writer and opens the readers.
-    pub(crate) async fn start(mut self, audit: Arc<Audit>) -> Result<Store> {
+    pub(crate) async fn start(mut self, audit: Arc<Audit>, keyring: Arc<Keyring>) -> Result<Store> {
         self.database
             .started(&mut self.connection)
             .await
@@ -169,7 +168,8 @@ impl Preparing {
         let known = Arc::new(Known { generation: AtomicI64::new(self.generation), latest });
         let link = Link::new(self.database.clone(), self.connection, audit);
         let writer = Writer::start(link, Arc::clone(&known));
-        Ok(Store { database: self.database, readers, writer, known })
+        let changing_keys = tokio::sync::Mutex::default();
+        Ok(Store { database: self.database, readers, writer, keyring, changing_keys, known })
     }
 }
 
@@ -204,7 +204,7 @@ impl Store {
     /// Forgets every secret whose time is up and answers how many.
     pub(crate) async fn sweep(&self, now: i64) -> Result<u64, WriteError> {
         match self.writer.submit(Work::Sweep(now)).await? {
-            Outcome::Sweep(count) => Ok(count),
+            Outcome::Count(count) => Ok(count),
             _ => Err(WriteError::Failed),
         }
     }

@@ -65,7 +65,9 @@ impl Store {
         .bind(now)
         .fetch_optional(self.readers())
         .await?;
-        row.as_ref().map(sealed_record).transpose()
+        let found = row.as_ref().map(sealed_record).transpose()?;
+        self.know(found.iter().map(|found| found.sealed.key)).await?;
+        Ok(found)
     }
 
     async fn read_version(
@@ -86,7 +88,9 @@ impl Store {
         .bind(version)
         .fetch_optional(self.readers())
         .await?;
-        row.as_ref().map(sealed_record).transpose()
+        let found = row.as_ref().map(sealed_record).transpose()?;
+        self.know(found.iter().map(|found| found.sealed.key)).await?;
+        Ok(found)
     }
 
     /// Reads the newest versions of a live secret, `limit` at most, the oldest of them first. `None` if there is no such
@@ -111,6 +115,7 @@ impl Store {
         .fetch_all(self.readers())
         .await?;
         let versions = rows.iter().rev().map(sealed_record).collect::<sqlx::Result<Vec<_>>>()?;
+        self.know(versions.iter().map(|version| version.sealed.key)).await?;
         Ok(Some(versions).filter(|versions| !versions.is_empty()))
     }
 

@@ -14,11 +14,12 @@ use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::data_keys::{self, Resealed};
 use super::database::{self, Database, Failure, Kind};
 use super::model::{Change, Record, Refusal, WriteError};
 use super::{Known, apply, entries};
 use crate::audit::{Audit, Unrecorded, Witness};
-use crate::keys::Sealed;
+use crate::keys::{Sealed, WrappedKey};
 
 /// How many changes may wait; who comes later waits for a place.
 const QUEUE: usize = 1024;
@@ -51,13 +52,23 @@ pub(super) enum Work {
         key: String,
         after: Option<i64>,
     },
+    ChangeKeys {
+        keys: Vec<WrappedKey>,
+        now: i64,
+    },
+    Reseal(Vec<Resealed>),
+    Retire {
+        current: i64,
+        now: i64,
+    },
 }
 
 /// What became of it inside the transaction.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Change(Result<Record, Refusal>),
-    Sweep(u64),
+    /// How many rows were changed.
+    Count(u64),
     Vault(i64),
     /// The directory's generation afterwards; `None` if there was nothing to change, or if it was another one before than
     /// `after` says.
@@ -225,13 +236,18 @@ async fn transact(
 async fn apply(transaction: &mut AnyConnection, work: &Work) -> sqlx::Result<Outcome> {
     Ok(match work {
         Work::Change(change, _) => Outcome::Change(apply::apply(transaction, change).await?),
-        Work::Sweep(now) => Outcome::Sweep(apply::sweep(transaction, *now).await?),
+        Work::Sweep(now) => Outcome::Count(apply::sweep(transaction, *now).await?),
         Work::Vault(name) => Outcome::Vault(apply::vault(transaction, name).await?),
         Work::PutEntry { kind, key, sealed, after } => {
             Outcome::Entry(entries::put(transaction, kind, key, sealed, *after).await?)
         }
         Work::DeleteEntry { kind, key, after } => {
             Outcome::Entry(entries::delete(transaction, kind, key, *after).await?)
+        }
+        Work::ChangeKeys { keys, now } => Outcome::Entry(data_keys::change(transaction, keys, *now).await?),
+        Work::Reseal(rows) => Outcome::Count(data_keys::reseal(transaction, rows).await?),
+        Work::Retire { current, now } => {
+            Outcome::Count(data_keys::retire(transaction, *current, *now).await?)
         }
     })
 }
@@ -272,9 +288,13 @@ impl Job {
             known.generation.store(now, Ordering::Release);
         }
         // Whatever became of it: a commit that is said to have failed may have been made.
-        if let (Some(latest), Work::Change(change, _)) = (&known.latest, &self.work) {
-            let (vault, name) = change.secret();
-            latest.forget(vault, name);
+        match (&known.latest, &self.work) {
+            (Some(latest), Work::Change(change, _)) => {
+                let (vault, name) = change.secret();
+                latest.forget(vault, name);
+            }
+            (Some(latest), Work::Reseal(_)) => latest.forget_all(),
+            _ => {}
         }
         // Who asked may have gone away meanwhile; what was committed stays committed.
         let _ = self.answer.send(outcome);

@@ -74,6 +74,37 @@ async fn a_wrong_missing_or_broken_master_key_is_refused_and_harms_nothing() {
 }
 
 #[tokio::test]
+async fn a_master_key_from_the_environment_leaves_no_file_and_has_to_be_the_right_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("vault");
+    let with = |key: &str, file: Option<&str>| {
+        let mut options = options(&folder);
+        options.master_key = Some(strongroom_secrets::SecretValue::new(key));
+        options.master_key_file = file.map(Into::into);
+        options
+    };
+    let (right, wrong) =
+        ("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    drop(Vault::open(with(right, None)).await.unwrap());
+    assert!(!folder.join("master.key").exists());
+    for (options, part) in [
+        (with(wrong, None), "is not the one"),
+        (with("hunter2", None), "does not hold 32 bytes"),
+        (with(right, Some("elsewhere.key")), "is named too"),
+        (options(&folder), "master.key is missing"),
+    ] {
+        let error = Vault::open(options).await.unwrap_err();
+        let message = error.to_string();
+        assert!(error.kind() == ErrorKind::MasterKey && error.is_usage(), "{message}");
+        assert!(
+            message.contains(part) && !message.contains("hunter2") && !message.contains(wrong),
+            "{message}"
+        );
+    }
+    Vault::open(with(right, None)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_from_the_future_is_refused_and_left_alone() {
     let parent = used().await;
     let folder = parent.path().join("vault");

@@ -26,10 +26,6 @@ pub(crate) struct VaultArgs {
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// The key that wraps all others; without it, master.key in the data folder. Made on the first start
-    #[arg(long, value_name = "FILE")]
-    master_key_file: Option<PathBuf>,
-
     #[command(flatten)]
     store: store::StoreArgs,
 

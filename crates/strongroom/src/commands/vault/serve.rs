@@ -11,8 +11,7 @@ use crate::signals::{HangUps, Signals};
 pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     let mut options = Options::new(args.data_dir);
     options.config = args.config.map_or(ConfigSource::Folder, ConfigSource::File);
-    options.master_key_file = args.master_key_file;
-    options.store = args.store.location()?;
+    args.store.apply(&mut options)?;
     options.listen = args.listen;
     options.quota = args.quota;
     options.faults = args.faults;

@@ -1,10 +1,10 @@
-//! Where the vault keeps its secrets, as options of the command line.
+//! Where the vault keeps its secrets and its master key, as options of the command line.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use strongroom_secrets::SecretValue;
-use strongroom_vault::{STORE_VARIABLE, StoreLocation};
+use strongroom_vault::{MASTER_KEY_VARIABLE, Options, STORE_VARIABLE, StoreLocation};
 
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
@@ -19,15 +19,28 @@ pub(super) struct StoreArgs {
     /// A file with PostgreSQL's password and nothing else
     #[arg(long, value_name = "FILE", global = true)]
     store_password_file: Option<PathBuf>,
+
+    /// The key that wraps all others; without it, master.key in the data folder. Made on the first start
+    ///
+    /// STRONGROOM_VAULT_MASTER_KEY can hold the key itself: 32 bytes in base64.
+    #[arg(long, value_name = "FILE", global = true)]
+    master_key_file: Option<PathBuf>,
 }
 
 impl StoreArgs {
-    /// The store that the options and the environment name.
+    /// Puts what the arguments and the environment say into the options.
     ///
     /// # Errors
     /// If they contradict each other, or a password was typed.
-    pub(super) fn location(&self) -> strongroom_vault::Result<StoreLocation> {
-        let variable = std::env::var(STORE_VARIABLE).ok().map(SecretValue::new);
-        StoreLocation::resolve(self.store.as_deref(), variable.as_ref(), self.store_password_file.as_deref())
+    pub(super) fn apply(&self, options: &mut Options) -> strongroom_vault::Result<()> {
+        let variable = |name| std::env::var(name).ok().map(SecretValue::new);
+        options.store = StoreLocation::resolve(
+            self.store.as_deref(),
+            variable(STORE_VARIABLE).as_ref(),
+            self.store_password_file.as_deref(),
+        )?;
+        options.master_key_file.clone_from(&self.master_key_file);
+        options.master_key = variable(MASTER_KEY_VARIABLE);
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::super::resource::Audience;
 use super::super::signing::SigningKey;
 use super::super::tenant::Tenants;
 use crate::access::{Credentials, Principal};
-use crate::keys::{Keyring, MasterKey};
+use crate::keys::Keyring;
 
 const NOW: i64 = 1_800_000_000;
 /// How far another machine's clock may be off, in seconds.
@@ -28,8 +28,7 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub(crate) fn new() -> Self {
-        let master = MasterKey::generate(&SystemRandom);
-        let keyring = Keyring::open(&master, &[Keyring::generate(1, &master, &SystemRandom)]).unwrap();
+        let keyring = Keyring::alone(&SystemRandom);
         let (key, _) = SigningKey::generate(&keyring).unwrap();
         let authority = Authority::new(DOMAIN, Tenants::new("adfs", []), vec![key]);
         let principal = Principal::new("server", "client-1", Credentials::default());

@@ -2,6 +2,7 @@
 
 mod losing;
 mod reading;
+mod rekeying;
 mod restoring;
 mod settling;
 mod sharing;
@@ -11,12 +12,18 @@ use super::*;
 use sqlx::Connection;
 use sqlx::any::AnyConnectOptions;
 use strongroom_secrets::SecretValue;
+use strongroom_secrets::random::SystemRandom;
 
 impl Store {
     /// Makes a change that nobody witnesses.
     async fn write(&self, change: Change) -> Result<Record, WriteError> {
         self.apply(change, None).await
     }
+}
+
+/// Data key 1, wrapped by nothing that the database knows of.
+pub(super) fn keyring() -> Keyring {
+    Keyring::alone(&SystemRandom)
 }
 
 /// Each test runs on SQLite and on PostgreSQL.
@@ -74,16 +81,19 @@ impl Scene {
 
     /// Opens what is there.
     pub(super) async fn open(&self) -> Store {
-        self.prepare().await.start(Audit::off()).await.unwrap()
+        self.prepare().await.start(Audit::off(), Arc::new(keyring())).await.unwrap()
     }
 
     /// A store with one vault and one data key.
     pub(super) async fn store(&self) -> (Store, VaultId) {
         let mut preparing = self.prepare().await;
-        preparing.add_data_key(&WrappedKey { id: 1, wrapped: vec![] }, 0).await.unwrap();
+        preparing
+            .add_data_key(&WrappedKey { id: 1, wrapped: vec![], retired: false, formerly: None }, 0)
+            .await
+            .unwrap();
         let vault = preparing.vault("v1").await.unwrap();
         assert_eq!(preparing.vault("v1").await.unwrap(), vault, "a vault keeps its number");
-        (preparing.start(Audit::off()).await.unwrap(), vault)
+        (preparing.start(Audit::off(), Arc::new(keyring())).await.unwrap(), vault)
     }
 }
 

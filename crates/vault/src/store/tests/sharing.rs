@@ -9,10 +9,13 @@ async fn processes_that_start_at_once_make_the_schema_the_first_key_and_a_vault_
         let mut preparing = scene.prepare().await;
         if preparing.data_keys().await.unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            preparing.add_data_key(&WrappedKey { id: 1, wrapped: vec![] }, 0).await.unwrap();
+            preparing
+                .add_data_key(&WrappedKey { id: 1, wrapped: vec![], retired: false, formerly: None }, 0)
+                .await
+                .unwrap();
         }
         let vault = preparing.vault("v1").await.unwrap();
-        (preparing.start(Audit::off()).await.unwrap(), vault)
+        (preparing.start(Audit::off(), Arc::new(keyring())).await.unwrap(), vault)
     };
     let (a, b, c, d) = tokio::join!(start(), start(), start(), start());
     assert!([&b, &c, &d].iter().all(|(_, vault)| *vault == a.1));
@@ -50,9 +53,7 @@ async fn a_change_of_the_directory_is_noticed_by_the_other_process() {
     let scene = Scene::postgres().await;
     let (first, _) = scene.store().await;
     let second = scene.open().await;
-    let master = crate::keys::MasterKey::generate(&strongroom_secrets::random::SystemRandom);
-    let wrapped = crate::keys::Keyring::generate(1, &master, &strongroom_secrets::random::SystemRandom);
-    let keyring = crate::keys::Keyring::open(&master, &[wrapped]).unwrap();
+    let keyring = keyring();
     let generation = first.put_entry(&keyring, "vault", "v9", "{}", None).await.unwrap().unwrap();
     assert_eq!(second.generation().await.unwrap(), generation);
     assert_eq!(second.directory(&keyring).await.unwrap().entries[0].key, "v9");

@@ -26,7 +26,7 @@ async fn a_database_of_the_first_schema_is_upgraded_with_what_it_holds() {
 
     let mut preparing = scene.prepare().await;
     let vault = preparing.vault("v1").await.unwrap();
-    let store = preparing.start(Audit::off()).await.unwrap();
+    let store = preparing.start(Audit::off(), Arc::new(keyring())).await.unwrap();
     assert_eq!(store.get(vault, "old", None, 10).await.unwrap().unwrap().record.name, "Old");
     assert!(store.get_deleted(vault, "gone", 10).await.unwrap().is_some());
     store.write(Change::Recover { vault, name: "gone".into(), now: 10, settles_at: 10 }).await.unwrap();

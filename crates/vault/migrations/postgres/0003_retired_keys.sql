@@ -1,0 +1,2 @@
+ALTER TABLE data_key ADD COLUMN retired BIGINT;
+ALTER TABLE data_key ADD COLUMN formerly BIGINT;
