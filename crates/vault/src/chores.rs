@@ -67,19 +67,27 @@ async fn renew(mut pki: Pki, tls: RustlsConfig, service: Arc<Service>, ca: PathB
         }
         pki.serve(service.directory().vault_names());
         match renew_if_due(&pki, &tls, service.clock()) {
-            Ok(renewal) => log_renewal(renewal, &ca),
-            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+            Ok((renewal, ends)) => {
+                log_renewal(renewal, &ca);
+                service.metrics.set_certificate_end(ends);
+                service.notes.clear("tls");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the server's certificate could not be renewed");
+                service.notes.set("tls", format!("the server's certificate could not be renewed: {error}"));
+            }
         }
     }
 }
 
-/// New connections get the new certificate; those that are open stay open.
-fn renew_if_due(pki: &Pki, tls: &RustlsConfig, clock: &dyn Clock) -> Result<Renewal> {
+/// New connections get the new certificate; those that are open stay open. Answers when the certificate ends, too.
+fn renew_if_due(pki: &Pki, tls: &RustlsConfig, clock: &dyn Clock) -> Result<(Renewal, i64)> {
     let (identity, renewal) = pki.ensure(now(clock))?;
+    let ends = identity.ends().unwrap_or_default();
     if renewal != Renewal::Kept {
         tls.reload_from_config(identity.server_config()?);
     }
-    Ok(renewal)
+    Ok((renewal, ends))
 }
 
 /// Forgets secrets whose time is up, and finishes a change of the keys that was cut short.
@@ -89,7 +97,10 @@ async fn sweep(service: Arc<Service>) {
         ticks.tick().await;
         match service.store.sweep(service.clock().now_seconds()).await {
             Ok(0) => {}
-            Ok(count) => tracing::info!(count, "deleted secrets were purged, as scheduled"),
+            Ok(count) => {
+                service.metrics.count_purged(count);
+                tracing::info!(count, "deleted secrets were purged, as scheduled");
+            }
             Err(_) => tracing::error!("the scheduled purge failed"),
         }
         if let Err(error) = service.store.finish_rekey(service.clock().now_seconds()).await {
@@ -115,10 +126,10 @@ mod tests {
         let pki = Pki::new(folder, Names { domain: "vault.localhost".into(), vaults: vec![] });
         let tls = RustlsConfig::from_config(pki.ensure(now(&clock)).unwrap().0.server_config().unwrap());
         let first = tls.get_inner();
-        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Kept);
+        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap().0, Renewal::Kept);
         assert!(Arc::ptr_eq(&first, &tls.get_inner()));
         clock.advance_millis(300 * 24 * 60 * 60 * 1000);
-        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap(), Renewal::Leaf);
+        assert_eq!(renew_if_due(&pki, &tls, &clock).unwrap().0, Renewal::Leaf);
         assert!(!Arc::ptr_eq(&first, &tls.get_inner()));
     }
 }

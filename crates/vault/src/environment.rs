@@ -292,8 +292,12 @@ mod tests {
         let folder = started(0);
         let unknown = Environment::collect(folder.path(), None, "server", None).unwrap_err();
         assert!(unknown.is_usage() && unknown.to_string().contains("start the vault first"), "{unknown}");
-        let run =
-            RunFile { address: "127.0.0.1:41234".parse().unwrap(), managed_identity: None, config: None };
+        let run = RunFile {
+            address: "127.0.0.1:41234".parse().unwrap(),
+            managed_identity: None,
+            admin: None,
+            config: None,
+        };
         run.write(&Folder::at(folder.path())).unwrap();
         let environment = Environment::collect(folder.path(), None, "server", None).unwrap();
         assert_eq!(value(&environment, "AZURE_KEY_VAULT_URL"), Some("https://dev.vault.localhost:41234"));

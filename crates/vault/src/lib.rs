@@ -29,6 +29,7 @@ mod host;
 mod keys;
 mod listeners;
 mod managed_identity;
+mod monitoring;
 mod pki;
 mod ports;
 mod reload;

@@ -7,11 +7,12 @@ use axum_server::tls_rustls::RustlsConfig;
 use strongroom_secrets::SecretValue;
 use tokio::sync::Semaphore;
 
-use crate::config::{Checked, Limits};
+use crate::config::{AdminListen, Checked, Limits};
 use crate::error::Result;
 use crate::folder::Folder;
 use crate::listeners::{Listeners, bind};
 use crate::managed_identity;
+use crate::monitoring;
 use crate::server;
 use crate::service::Service;
 
@@ -20,6 +21,7 @@ use crate::service::Service;
 pub(crate) struct Plan {
     pub(crate) listen: SocketAddr,
     managed_identity: Option<ManagedIdentityPort>,
+    admin: AdminListen,
     limits: Limits,
 }
 
@@ -34,6 +36,7 @@ struct ManagedIdentityPort {
 pub(crate) struct Addresses {
     pub(crate) main: SocketAddr,
     pub(crate) managed_identity: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Plan {
@@ -57,6 +60,7 @@ impl Plan {
         Ok(Self {
             listen: listen.unwrap_or(checked.listen),
             managed_identity,
+            admin: checked.admin,
             limits: checked.limits.clone(),
         })
     }
@@ -75,15 +79,16 @@ impl Plan {
             Some(socket) => socket,
             None => bind(self.listen)?,
         };
-        let managed_identity = match self.managed_identity {
+        let managed_identity = match &self.managed_identity {
             Some(port) => Some((bind(port.listen)?, port)),
             None => None,
         };
+        let admin = self.bind_admin()?;
         let mut listeners = Listeners::default();
         let places = Arc::new(Semaphore::new(self.limits.connections));
         let routes = server::router(Arc::clone(service), &self.limits);
         let may_be_cut = service.faults.is_some();
-        let main = listeners.start_tls(main, tls, routes, &self.limits, places, may_be_cut)?;
+        let main = listeners.start_tls(main, tls, routes, &self.limits, Arc::clone(&places), may_be_cut)?;
         let managed_identity = match managed_identity {
             Some((socket, port)) => {
                 if !port.listen.ip().is_loopback() {
@@ -92,12 +97,37 @@ impl Plan {
                         "whoever reaches this address gets the managed identities' tokens, without a secret"
                     );
                 }
-                let routes =
-                    managed_identity::routes(Arc::clone(service), port.header, port.listen, &self.limits);
-                Some(listeners.start_plain(socket, routes, &self.limits)?)
+                let routes = managed_identity::routes(
+                    Arc::clone(service),
+                    port.header.clone(),
+                    port.listen,
+                    &self.limits,
+                );
+                Some(listeners.start_plain(socket, routes, &self.limits, false)?)
             }
             None => None,
         };
-        Ok((listeners, Addresses { main, managed_identity }))
+        let admin = match admin {
+            Some(socket) => {
+                let routes = monitoring::routes(Arc::clone(service), places, &self.limits);
+                Some(listeners.start_plain(socket, routes, &self.limits, true)?)
+            }
+            None => None,
+        };
+        Ok((listeners, Addresses { main, managed_identity, admin }))
+    }
+
+    /// Takes the address for whoever runs the vault. A second vault on the same machine does without, unless it is told
+    /// where.
+    fn bind_admin(&self) -> Result<Option<TcpListener>> {
+        match self.admin {
+            AdminListen::Off => Ok(None),
+            AdminListen::Given(address) => bind(address).map(Some),
+            AdminListen::Default(address) => Ok(bind(address)
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "there is no /readyz and no /metrics: name another address with adminListen");
+                })
+                .ok()),
+        }
     }
 }

@@ -6,6 +6,9 @@ use crate::config::VaultConfig;
 use crate::error::{Error, Result};
 use crate::service::Service;
 
+/// The part of a note about it.
+const NOTE: &str = "configuration";
+
 /// What a vault was started with.
 #[derive(Debug)]
 pub(crate) struct Started {
@@ -24,12 +27,14 @@ impl Service {
         let reloaded = self.try_reload().await;
         match &reloaded {
             Ok(ignored) => {
+                self.notes.clear(NOTE);
                 tracing::info!(vaults = self.directory().vaults.len(), "the configuration was reloaded");
                 for key in ignored {
                     tracing::warn!(key, "a change of this key takes effect at the next start only");
                 }
             }
             Err(error) => {
+                self.notes.set(NOTE, format!("not reloaded, what it said before still holds: {error}"));
                 tracing::error!(%error, "the configuration was not reloaded; everything stays as it was");
             }
         }

@@ -15,6 +15,8 @@ pub(crate) struct RunFile {
     /// Absent if there is no such listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) managed_identity: Option<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<SocketAddr>,
     /// Absent if the configuration came from no file.
     pub(crate) config: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use uuid::Uuid;
@@ -68,7 +70,7 @@ async fn frame(
     // The pattern, not the path: what a client puts into a path may be a misplaced secret.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let client_id = request.headers().get(CLIENT_REQUEST_ID).filter(|value| value.len() <= MAX_ECHO).cloned();
-    let started = service.clock().now_millis();
+    let started = Instant::now();
     request.extensions_mut().insert(CallId { request_id: id, client_request_id: client_id.clone() });
     let mut response = next.run(request).await;
     let subject = response.extensions_mut().remove::<Subject>().unwrap_or_default();
@@ -78,9 +80,10 @@ async fn frame(
         route: route.as_ref().map(MatchedPath::as_str),
         subject: &subject,
         status: response.status(),
-        milliseconds: service.clock().now_millis() - started,
+        took: started.elapsed(),
     };
     line.log();
+    service.metrics.count_request(&subject, line.route, line.status, line.took);
     add_headers(response.headers_mut(), &id.to_string(), client_id, peer);
     response
 }
@@ -92,12 +95,13 @@ struct Line<'a> {
     route: Option<&'a str>,
     subject: &'a Subject,
     status: StatusCode,
-    milliseconds: i64,
+    took: Duration,
 }
 
 impl Line<'_> {
     fn log(&self) {
-        let Self { id, method, route, subject, status, milliseconds } = self;
+        let Self { id, method, route, subject, status, took } = self;
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let operation = subject.operation.map(tracing::field::debug);
         let (vault, principal, status) =
             (subject.vault.as_deref(), subject.principal.as_deref(), status.as_u16());

@@ -1,6 +1,7 @@
 //! What the request handlers share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use strongroom_secrets::{Clock, Random, SecretValue};
 use tokio::sync::Semaphore;
@@ -15,6 +16,7 @@ use crate::entra::{Authority, Believed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
 use crate::keys::{Keyring, MasterKey};
+use crate::monitoring::{Metrics, Notes};
 use crate::reload::Started;
 use crate::store::{Rekeyed, Store};
 
@@ -39,11 +41,21 @@ pub(crate) struct Service {
     /// Whose turn it is to make or read a backup: one can take a hundred megabytes.
     pub(crate) backups: Semaphore,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) metrics: Metrics,
+    /// What went wrong without being in the way of serving.
+    pub(crate) notes: Notes,
+    /// Whether the end has begun.
+    pub(crate) stopping: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
 }
 
 impl Service {
+    /// Whether no further requests are taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn domain(&self) -> &str {
         &self.domain
     }

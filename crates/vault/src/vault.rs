@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum_server::tls_rustls::RustlsConfig;
 use strongroom_secrets::clock::SystemClock;
@@ -23,6 +24,7 @@ use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
 use crate::keys::{Custody, Keyring};
 use crate::listeners::Listeners;
+use crate::monitoring::{Metrics, Notes, Sources};
 use crate::pki::{Names, Pki};
 use crate::ports::{Addresses, Plan};
 use crate::reload::Started;
@@ -159,6 +161,7 @@ impl Vault {
         let pki = Pki::new(folder.clone(), names);
         let (identity, renewal) = pki.ensure(chores::now(&*options.clock))?;
         chores::log_renewal(renewal, &folder.ca());
+        service.metrics.set_certificate_end(identity.ends().unwrap_or_default());
         let tls = RustlsConfig::from_config(identity.server_config()?);
         Ok(Self { config, config_path, plan, folder, lock, pki, tls, service })
     }
@@ -192,6 +195,7 @@ impl Vault {
         RunFile {
             address: addresses.main,
             managed_identity: addresses.managed_identity,
+            admin: addresses.admin,
             config: self.config_path.and_then(|path| std::path::absolute(path).ok()),
         }
         .write(&self.folder)?;
@@ -257,6 +261,11 @@ async fn open_service(
         keys.push(key);
     }
     let store = store.start(Arc::clone(&audit), Arc::clone(&keyring)).await?;
+    let sources = Sources {
+        groups: store.commits().sizes.clone(),
+        commits: store.commits().seconds.clone(),
+        unrecorded: audit.unrecorded().clone(),
+    };
     let directory = Shared::open(Arc::new(started.config.clone()), &store, &keyring).await?;
     Ok(Service {
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
@@ -268,6 +277,9 @@ async fn open_service(
         slow_checks: SlowChecks::default(),
         keyring,
         store,
+        metrics: Metrics::new(now, sources),
+        notes: Notes::default(),
+        stopping: AtomicBool::new(false),
         quotas: options.quota.map(Quotas::new),
         delays: checked.delays,
         faults,
@@ -299,6 +311,11 @@ impl Running {
     /// Where managed identities get their tokens, if the configuration has them.
     pub fn managed_identity_address(&self) -> Option<SocketAddr> {
         self.addresses.managed_identity
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are, unless they are switched off.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.addresses.admin
     }
 
     /// A vault's URL: `https://v1.vault.localhost:8443`.
@@ -347,6 +364,7 @@ impl Running {
     /// If the server had failed before.
     pub async fn stop(mut self) -> Result<()> {
         self.admin = None;
+        self.service.stopping.store(true, Ordering::Relaxed);
         let ended = self.listeners.stop().await;
         self.service.store.close().await;
         self.service.audit.close().await;

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
@@ -26,6 +27,8 @@ pub(crate) struct Unrecorded;
 pub(crate) struct Audit {
     /// `None` if it is off.
     shared: Option<Arc<Shared>>,
+    /// How many lines were not taken.
+    unrecorded: Counter,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -59,7 +62,7 @@ impl Audit {
     /// [`File`](ErrorKind::File) if the destination cannot be opened.
     pub(crate) fn open(destination: &Destination) -> Result<Self> {
         let Some(output) = Output::open(destination)? else {
-            return Ok(Self { shared: None, thread: Mutex::default() });
+            return Ok(Self { shared: None, unrecorded: Counter::default(), thread: Mutex::default() });
         };
         let shared = Arc::new(Shared::default());
         let own = Arc::clone(&shared);
@@ -70,13 +73,13 @@ impl Audit {
             .map_err(|error| {
                 Error::new(ErrorKind::File, "cannot start the thread of the audit trail").with_source(error)
             })?;
-        Ok(Self { shared: Some(shared), thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared: Some(shared), unrecorded: Counter::default(), thread: Mutex::new(Some(thread)) })
     }
 
     /// A trail that records nothing.
     #[cfg(test)]
     pub(crate) fn off() -> Arc<Self> {
-        Arc::new(Self { shared: None, thread: Mutex::default() })
+        Arc::new(Self { shared: None, unrecorded: Counter::default(), thread: Mutex::default() })
     }
 
     /// Hands lines to the operating system, and waits for that, for [`DEADLINE`] at most.
@@ -87,20 +90,20 @@ impl Audit {
     /// [`Unrecorded`]. [`problem`](Self::problem) tells why.
     pub(crate) async fn record(&self, lines: Vec<Line>) -> Result<(), Unrecorded> {
         let Some(shared) = &self.shared else { return Ok(()) };
-        let (sender, mut receiver) = oneshot::channel();
-        shared.submit(Request { lines, answer: sender })?;
-        match timeout(DEADLINE, &mut receiver).await {
-            Ok(answer) => answer.unwrap_or(Err(Unrecorded)),
-            Err(_) => {
-                // From here on the thread sees that nobody waits; what it had said before counts.
-                receiver.close();
-                receiver.try_recv().unwrap_or(Err(Unrecorded))
-            }
+        let count = lines.len() as u64;
+        let recorded = hand_over(shared, lines).await;
+        if recorded.is_err() {
+            self.unrecorded.inc_by(count);
         }
+        recorded
+    }
+
+    /// How many lines were not taken, since the beginning.
+    pub(crate) fn unrecorded(&self) -> &Counter {
+        &self.unrecorded
     }
 
     /// Why nothing can be recorded at the moment, for people.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the readiness probe is going to ask for it"))]
     pub(crate) fn problem(&self) -> Option<String> {
         let state = self.shared.as_ref()?.lock();
         match (state.stuck(), &state.failure) {
@@ -159,6 +162,20 @@ impl Shared {
 impl State {
     fn stuck(&self) -> bool {
         self.writing_since.is_some_and(|since| since.elapsed() > DEADLINE)
+    }
+}
+
+/// Gives lines to the thread, and waits until they are with the operating system, or too late.
+async fn hand_over(shared: &Shared, lines: Vec<Line>) -> Result<(), Unrecorded> {
+    let (sender, mut receiver) = oneshot::channel();
+    shared.submit(Request { lines, answer: sender })?;
+    match timeout(DEADLINE, &mut receiver).await {
+        Ok(answer) => answer.unwrap_or(Err(Unrecorded)),
+        Err(_) => {
+            // From here on the thread sees that nobody waits; what it had said before counts.
+            receiver.close();
+            receiver.try_recv().unwrap_or(Err(Unrecorded))
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use super::roles::Unknown;
 use super::{
-    AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials, delays, merge,
-    roles,
+    AdminListen, AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials,
+    delays, merge, roles,
 };
 use crate::access::{Principal, Principals, Roles};
 use crate::directory::stored::Stored;
@@ -29,6 +29,7 @@ pub(crate) struct Checked {
     pub(crate) managed_identity: Option<ManagedIdentity>,
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
+    pub(crate) admin: AdminListen,
 }
 
 impl VaultConfig {
@@ -77,6 +78,7 @@ impl VaultConfig {
             managed_identity,
             identities,
             limits: self.limits.clone(),
+            admin: AdminListen::check(self.admin_listen.as_deref(), listen)?,
             tenants: self.tenants.clone(),
             vaults,
             principals,

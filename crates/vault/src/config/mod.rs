@@ -5,6 +5,7 @@
 //! who a principal is, [`roles`] those of what it may do, [`merge`] those of what was made at run time, [`development`] makes
 //! the file that a first start without any gets.
 
+mod admin;
 mod audit;
 mod check;
 mod credentials;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use strongroom_secrets::SecretValue;
 
+pub(crate) use admin::AdminListen;
 pub use audit::{AuditPlace, AuditSettings};
 pub(crate) use check::{Checked, check_client_id, check_vault};
 pub(crate) use credentials::check_federated;
@@ -57,6 +59,8 @@ pub struct VaultConfig {
     pub recover_delay_seconds: u32,
     /// Who may sign in.
     pub principals: Vec<PrincipalSettings>,
+    /// The address for `/healthz`, `/readyz` and `/metrics`, or `off`; port 8444 of loopback by default.
+    pub admin_listen: Option<String>,
     /// Where the lines of the audit trail go.
     pub audit: AuditSettings,
     /// Who gets tokens without a secret, on this machine. Nobody, if absent.
@@ -147,6 +151,7 @@ impl Default for VaultConfig {
             vaults: Vec::new(),
             roles: Vec::new(),
             principals: Vec::new(),
+            admin_listen: None,
             audit: AuditSettings::default(),
             managed_identity: None,
             limits: Limits::default(),
@@ -190,6 +195,7 @@ impl VaultConfig {
             audit,
             managed_identity,
             limits,
+            admin_listen,
         } = self;
         let port = |section: &Option<ManagedIdentitySettings>| {
             section.as_ref().map(|section| (section.listen.clone(), section.header.clone()))
@@ -204,6 +210,7 @@ impl VaultConfig {
             ("audit", *audit != other.audit),
             ("managedIdentity", port(managed_identity) != port(&other.managed_identity)),
             ("limits", *limits != other.limits),
+            ("adminListen", *admin_listen != other.admin_listen),
         ]
         .into_iter()
         .filter_map(|(key, differs)| differs.then_some(key))

@@ -20,6 +20,7 @@ use super::location::is_own_endpoint;
 use super::resource;
 use super::tenant::ADFS;
 use crate::access::{Busy, Principal, Principals, SignIn};
+use crate::monitoring::TokenEndpoint;
 use crate::service::Service;
 
 type Body = Result<Bytes, BytesRejection>;
@@ -51,7 +52,9 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
-    match grant(service, endpoint, tenant, headers, body).await {
+    let granted = grant(service, endpoint, tenant, headers, body).await;
+    service.metrics.count_token(TokenEndpoint::Entra, granted.is_ok());
+    match granted {
         Ok(answer) => Json(answer).into_response(),
         Err(fault) => {
             tracing::info!(code = fault.code(), "no token was issued");

@@ -25,6 +25,9 @@ use crate::faults::Cuttable;
 /// How long requests in hand may take once the vault is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The same for who asks how the vault is, once all else has ended.
+const LAST_GRACE: Duration = Duration::from_secs(1);
+
 /// The head of a request: a token has at most 8 KiB, so this is plenty.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -51,6 +54,8 @@ struct Listening {
     address: SocketAddr,
     handle: Handle<Peer>,
     server: JoinHandle<std::io::Result<()>>,
+    /// Whether it ends after the others.
+    last: bool,
 }
 
 impl Listeners {
@@ -68,63 +73,70 @@ impl Listeners {
         let (address, server) = prepare(socket, limits, places)?;
         let server = server.acceptor(acceptor);
         match may_be_cut {
-            true => self.run(address, server.map(Cuttable), routes),
-            false => self.run(address, server, routes),
+            true => self.run(address, server.map(Cuttable), routes, false),
+            false => self.run(address, server, routes, false),
         }
         Ok(address)
     }
 
-    /// Serves `routes` without TLS.
+    /// Serves `routes` without TLS. `last` lets it end after all others.
     pub(crate) fn start_plain(
         &mut self,
         socket: TcpListener,
         routes: Router,
         limits: &Limits,
+        last: bool,
     ) -> Result<SocketAddr> {
         let (address, server) = prepare(socket, limits, Arc::new(Semaphore::new(PLAIN_CONNECTIONS)))?;
-        self.run(address, server, routes);
+        self.run(address, server, routes, last);
         Ok(address)
     }
 
-    fn run<A>(&mut self, address: SocketAddr, server: Server<Peer, A>, routes: Router)
+    fn run<A>(&mut self, address: SocketAddr, server: Server<Peer, A>, routes: Router, last: bool)
     where
         A: Acceptor,
     {
         let handle = Handle::new();
         let server = server.handle(handle.clone());
-        self.0.push(Listening { address, handle, server: A::spawn(server, routes) });
+        self.0.push(Listening { address, handle, server: A::spawn(server, routes), last });
     }
 
-    /// Takes no more connections, and gives requests in hand ten seconds.
+    /// Takes no more connections, and gives requests in hand ten seconds. The port for whoever runs the vault goes on
+    /// answering until the others have ended.
     ///
     /// # Errors
     /// If a listener had failed before.
     pub(crate) async fn stop(&mut self) -> Result<()> {
-        for listening in &self.0 {
-            listening.handle.graceful_shutdown(Some(GRACE));
-        }
-        let mut outcome = Ok(());
-        for listening in self.0.drain(..) {
-            let ended = match listening.server.await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(address_error(listening.address, error)),
-                Err(error) => Err(Error::new(
-                    ErrorKind::Address,
-                    format!("the listener on {} ended badly", listening.address),
-                )
-                .with_source(error)),
-            };
-            outcome = outcome.and(ended);
-        }
-        outcome
+        let (last, first): (Vec<_>, Vec<_>) = self.0.drain(..).partition(|listening| listening.last);
+        let ended = end(first, GRACE).await;
+        ended.and(end(last, LAST_GRACE).await)
     }
 }
 
-impl Drop for Listeners {
+/// Ends listeners, all at the same time.
+async fn end(listeners: Vec<Listening>, grace: Duration) -> Result<()> {
+    for listening in &listeners {
+        listening.handle.graceful_shutdown(Some(grace));
+    }
+    let mut outcome = Ok(());
+    for mut listening in listeners {
+        let ended = match (&mut listening.server).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(address_error(listening.address, error)),
+            Err(error) => Err(Error::new(
+                ErrorKind::Address,
+                format!("the listener on {} ended badly", listening.address),
+            )
+            .with_source(error)),
+        };
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+impl Drop for Listening {
     fn drop(&mut self) {
-        for listening in &self.0 {
-            listening.handle.shutdown();
-        }
+        self.handle.shutdown();
     }
 }
 

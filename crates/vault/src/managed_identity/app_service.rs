@@ -16,6 +16,7 @@ use time::macros::format_description;
 use super::Endpoint;
 use super::identity::Unclear;
 use super::request::{self, Fault, Parameters};
+use crate::monitoring::TokenEndpoint;
 
 /// The versions differ in the header's name and in the form of `expires_on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,9 @@ impl Version {
 }
 
 pub(super) async fn token(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, uri: Uri) -> Response {
-    match answer(&endpoint, &headers, &uri) {
+    let answered = answer(&endpoint, &headers, &uri);
+    endpoint.service.metrics.count_token(TokenEndpoint::AppService, answered.is_ok());
+    match answered {
         Ok(token) => Json(token).into_response(),
         Err((status, message)) => {
             tracing::debug!(reason = message, "App Service's endpoint gave no token");

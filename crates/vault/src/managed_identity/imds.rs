@@ -12,13 +12,16 @@ use serde_json::{Value, json};
 use super::Endpoint;
 use super::identity::Unclear;
 use super::request::{self, Fault, Parameters};
+use crate::monitoring::TokenEndpoint;
 use crate::service::Service;
 
 /// The first version that has this endpoint; later ones are dates as well.
 const FIRST_VERSION: &str = "2018-02-01";
 
 pub(super) async fn token(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, uri: Uri) -> Response {
-    match answer(&endpoint.service, &headers, &uri) {
+    let answered = answer(&endpoint.service, &headers, &uri);
+    endpoint.service.metrics.count_token(TokenEndpoint::MetadataService, answered.is_ok());
+    match answered {
         Ok(token) => Json(token).into_response(),
         Err(refusal) => {
             tracing::debug!(reason = refusal.description, "the metadata service gave no token");

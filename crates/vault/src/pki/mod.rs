@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -134,6 +135,12 @@ impl Identity {
                 .map_err(unreadable)?,
             key: PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(unreadable)?,
         })
+    }
+
+    /// When the certificate ends, in Unix seconds.
+    pub(crate) fn ends(&self) -> Option<i64> {
+        let (_, certificate) = X509Certificate::from_der(self.chain.first()?).ok()?;
+        Some(certificate.validity().not_after.timestamp())
     }
 
     /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no client certificates.

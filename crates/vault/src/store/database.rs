@@ -137,15 +137,23 @@ impl Database {
 
     /// Brings the schema up to date. Of several processes that start on one PostgreSQL, one does it.
     pub(super) async fn migrate(&self, connection: &mut AnyConnection) -> Result<()> {
-        let schema = match self.kind {
-            Kind::Sqlite => &SQLITE,
-            Kind::Postgres => &POSTGRES,
-        };
-        schema.run(connection).await.map_err(|error| self.schema_error(schema, error))
+        self.schema().run(connection).await.map_err(|error| self.schema_error(error))
     }
 
-    fn schema_error(&self, schema: &Migrator, error: MigrateError) -> Error {
-        let ours = schema.iter().map(|migration| migration.version).max().unwrap_or_default();
+    fn schema(&self) -> &'static Migrator {
+        match self.kind {
+            Kind::Sqlite => &SQLITE,
+            Kind::Postgres => &POSTGRES,
+        }
+    }
+
+    /// The schema's version that this program works with.
+    pub(super) fn schema_version(&self) -> i64 {
+        self.schema().iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
+    fn schema_error(&self, error: MigrateError) -> Error {
+        let ours = self.schema_version();
         match error {
             MigrateError::VersionMissing(version) => Error::new(
                 ErrorKind::FutureDatabase,

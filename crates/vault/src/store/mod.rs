@@ -12,6 +12,7 @@ mod entries;
 mod latest;
 mod location;
 mod model;
+mod probe;
 mod read;
 mod rekey;
 mod writer;
@@ -35,6 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Keyring, Sealed, WrappedKey};
 use database::{Database, Kind};
 use latest::Latest;
+pub(crate) use writer::Commits;
 use writer::{Link, Outcome, Work, Writer};
 
 /// A vault's number in the database.
@@ -207,6 +209,11 @@ impl Store {
             Outcome::Count(count) => Ok(count),
             _ => Err(WriteError::Failed),
         }
+    }
+
+    /// How the writes were grouped, and how long that took.
+    pub(crate) fn commits(&self) -> &Commits {
+        self.writer.commits()
     }
 
     /// Lets the queued changes finish, then closes the database.

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use prometheus_client::metrics::histogram::Histogram;
 use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::data_keys::{self, Resealed};
 use super::database::{self, Database, Failure, Kind};
@@ -30,6 +32,10 @@ const GROUP: usize = 256;
 /// How long to wait before a group is tried again; as often as there are pauses.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
+
+/// The bounds that group sizes are counted by, and those of a commit's time in seconds.
+const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+const TIMES: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 /// The longest that a transaction on PostgreSQL may take; its own time-outs are shorter.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,20 +87,46 @@ struct Job {
     answer: oneshot::Sender<Result<Outcome, WriteError>>,
 }
 
+/// How the writes were grouped. Clones count together.
+#[derive(Debug, Clone)]
+pub(crate) struct Commits {
+    /// How many writes each transaction had.
+    pub(crate) sizes: Histogram,
+    /// How long each took, in seconds.
+    pub(crate) seconds: Histogram,
+}
+
+impl Commits {
+    fn new() -> Self {
+        Self { sizes: Histogram::new(SIZES), seconds: Histogram::new(TIMES) }
+    }
+
+    fn count(&self, group: usize, took: Duration) {
+        self.sizes.observe(u32::try_from(group).unwrap_or(u32::MAX).into());
+        self.seconds.observe(took.as_secs_f64());
+    }
+}
+
 /// The way to the writing task.
 #[derive(Debug)]
 pub(super) struct Writer {
     /// Gone once the store is being closed.
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    commits: Commits,
 }
 
 impl Writer {
     /// Starts the task. `known` is kept up to date.
     pub(super) fn start(link: Link, known: Arc<Known>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
+        let commits = link.commits.clone();
         let task = tokio::spawn(run(link, receiver, known));
-        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)) }
+        Self { queue: Mutex::new(Some(sender)), task: Mutex::new(Some(task)), commits }
+    }
+
+    pub(super) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Queues work and waits until it is on disk.
@@ -128,11 +160,12 @@ pub(super) struct Link {
     database: Database,
     connection: Option<AnyConnection>,
     audit: Arc<Audit>,
+    commits: Commits,
 }
 
 impl Link {
     pub(super) fn new(database: Database, connection: AnyConnection, audit: Arc<Audit>) -> Self {
-        Self { database, connection: Some(connection), audit }
+        Self { database, connection: Some(connection), audit, commits: Commits::new() }
     }
 
     /// Commits a group, and tries again as long as that is safe and may help.
@@ -154,6 +187,7 @@ impl Link {
             Some(connection) => connection,
             None => self.database.connect().await.map_err(Failure::before_commit)?,
         };
+        let begun = Instant::now();
         let committing = AtomicBool::new(false);
         let transaction = transact(&self.database, &mut connection, group, &self.audit, &committing);
         let result = match self.database.kind {
@@ -168,6 +202,9 @@ impl Link {
                 })
             }),
         };
+        if result.is_ok() {
+            self.commits.count(group.len(), begun.elapsed());
+        }
         if result.as_ref().err().is_none_or(Failure::spares_connection) {
             self.connection = Some(connection);
         }

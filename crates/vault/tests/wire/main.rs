@@ -12,6 +12,7 @@ mod durability;
 mod faults;
 mod harness;
 mod managed_identity;
+mod monitoring;
 mod postgres;
 mod protocol;
 mod quota;
