@@ -2,21 +2,18 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use strongroom_secrets::SecretValue;
 
 use crate::access::{Principal, Principals};
 use crate::config::{Checked, PrincipalSettings, VaultConfig};
-use crate::error::{Error, ErrorKind, Result};
-use crate::folder::{self, Folder, Readers};
+use crate::error::{Error, Result};
+use crate::folder::Folder;
 use crate::managed_identity;
 use crate::run_file::RunFile;
+use crate::trust::Trust;
 
 /// How long the system's resolver may take to say whether it knows a name.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -56,14 +53,10 @@ impl Environment {
                     .with_hint("start the vault first, or name a port in listen"));
             }
         };
-        let ca = folder::read_if_present(&folder.ca())?.ok_or_else(|| {
-            Error::new(ErrorKind::File, format!("there is no certificate {} yet", folder.ca().display()))
-                .with_hint("start the vault once on this data folder")
-        })?;
-        write_bundle(&folder, &ca)?;
+        let trust = Trust::of(&folder, &config, run.as_ref())?;
 
         let (domain, port) = (&checked.domain, address.port());
-        let path = |path: PathBuf| SecretValue::new(path.to_string_lossy());
+        let path = |path: &Path| SecretValue::new(path.to_string_lossy());
         let mut variables = vec![
             ("AZURE_TENANT_ID", SecretValue::new(&*checked.tenant)),
             ("AZURE_CLIENT_ID", SecretValue::new(&*principal.client_id)),
@@ -74,10 +67,14 @@ impl Environment {
             ("AZURE_AUTHORITY_HOST", SecretValue::new(format!("https://login.{domain}:{port}"))),
             ("AZURE_KEY_VAULT_NAME", SecretValue::new(&*vault)),
             ("AZURE_KEY_VAULT_URL", SecretValue::new(format!("https://{vault}.{domain}:{port}"))),
-            ("SSL_CERT_FILE", path(folder.ca_bundle())),
-            ("REQUESTS_CA_BUNDLE", path(folder.ca_bundle())),
-            ("NODE_EXTRA_CA_CERTS", path(folder.ca())),
         ]);
+        if let Some(extra) = trust.extra() {
+            variables.extend([
+                ("SSL_CERT_FILE", path(trust.bundle())),
+                ("REQUESTS_CA_BUNDLE", path(trust.bundle())),
+                ("NODE_EXTRA_CA_CERTS", path(extra)),
+            ]);
+        }
         let hosts = vec![format!("{vault}.{domain}"), format!("login.{domain}")];
         Ok(Self { variables, hosts, address })
     }
@@ -159,7 +156,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The file that is named, else the one that the last start read, else the data folder's own.
-fn read_config(folder: &Folder, named: Option<&Path>, run: Option<&RunFile>) -> Result<VaultConfig> {
+pub(crate) fn read_config(
+    folder: &Folder,
+    named: Option<&Path>,
+    run: Option<&RunFile>,
+) -> Result<VaultConfig> {
     let last = run.and_then(|run| run.config.clone());
     match named {
         Some(path) => VaultConfig::read(path),
@@ -213,39 +214,10 @@ fn choose_vault(
     }
 }
 
-/// Writes the system's roots and ours into one file, for clients that would otherwise trust ours alone.
-fn write_bundle(folder: &Folder, ca: &str) -> Result<()> {
-    let ours = CertificateDer::from_pem_slice(ca.as_bytes()).map_err(|_| {
-        Error::new(ErrorKind::Certificate, format!("{} holds no certificate", folder.ca().display()))
-    })?;
-    let system = rustls_native_certs::load_native_certs();
-    if system.certs.is_empty() {
-        tracing::warn!("no root certificates of the system were found: the bundle holds the vault's only");
-    }
-    let mut bundle = String::with_capacity(256 * 1024);
-    // In a shell that has the variables already, the system's roots are an older bundle of ours.
-    for root in system.certs.iter().filter(|root| **root != ours) {
-        push_pem(&mut bundle, root);
-    }
-    push_pem(&mut bundle, &ours);
-    folder::write(&folder.ca_bundle(), bundle.as_bytes(), Readers::Everybody)
-}
-
-fn push_pem(bundle: &mut String, certificate: &CertificateDer<'_>) {
-    bundle.push_str("-----BEGIN CERTIFICATE-----\n");
-    let text = STANDARD.encode(certificate);
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, next) = rest.split_at(rest.len().min(64));
-        bundle.push_str(line);
-        bundle.push('\n');
-        rest = next;
-    }
-    bundle.push_str("-----END CERTIFICATE-----\n");
-}
-
 #[cfg(test)]
 mod tests {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
     use strongroom_secrets::random::SystemRandom;
 
     use super::*;
@@ -261,7 +233,7 @@ mod tests {
         config.listen = format!("127.0.0.1:{port}");
         config.principals[0].client_secret = Some("it's".into());
         config.write(&folder.config()).unwrap();
-        let names = Names { domain: config.domain.clone(), vaults: vec!["dev".into()] };
+        let names = Names::Own { domain: config.domain.clone(), vaults: vec!["dev".into()] };
         let now = time::macros::datetime!(2026-03-01 12:00 UTC);
         Pki::new(folder, names).ensure(now).unwrap();
         parent
@@ -296,6 +268,7 @@ mod tests {
             address: "127.0.0.1:41234".parse().unwrap(),
             managed_identity: None,
             admin: None,
+            as_azure: false,
             config: None,
         };
         run.write(&Folder::at(folder.path())).unwrap();

@@ -83,6 +83,11 @@ impl Folder {
         self.0.join("ca.pem")
     }
 
+    /// The same for Azure's names.
+    pub(crate) fn azure_ca(&self) -> PathBuf {
+        self.0.join("azure-ca.pem")
+    }
+
     /// The system's roots plus ours, for clients that know one file only.
     pub(crate) fn ca_bundle(&self) -> PathBuf {
         self.0.join("ca-bundle.pem")

@@ -13,6 +13,7 @@
 mod access;
 mod administration;
 mod audit;
+mod azure;
 mod chores;
 mod config;
 mod data_plane;
@@ -38,12 +39,13 @@ mod server;
 mod service;
 #[allow(dead_code, reason = "backups of secrets and entries of the directory get their callers next")]
 mod store;
+mod trust;
 mod vault;
 
 pub use administration::{Administration, NewPrincipal, NewSecret, Order};
 pub use config::{
     AuditPlace, AuditSettings, FederatedSettings, Limits, ManagedIdentitySettings, PrincipalSettings,
-    RoleAssignment, RoleSettings, UserAssignedSettings, VaultConfig, VaultSettings,
+    RoleAssignment, RoleSettings, TlsSettings, UserAssignedSettings, VaultConfig, VaultSettings,
 };
 #[doc(hidden)]
 pub use data_plane::{Operation, RouteInfo, routes};
@@ -52,4 +54,5 @@ pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use keys::MASTER_KEY_VARIABLE;
 pub use store::{PostgresUrl, Rekeyed, STORE_VARIABLE, StoreLocation};
+pub use trust::Trust;
 pub use vault::{ConfigSource, Options, Running, Vault};

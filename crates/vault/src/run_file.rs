@@ -17,6 +17,9 @@ pub(crate) struct RunFile {
     pub(crate) managed_identity: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) admin: Option<SocketAddr>,
+    /// Whether Azure's own names are answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) as_azure: bool,
     /// Absent if the configuration came from no file.
     pub(crate) config: Option<PathBuf>,
 }

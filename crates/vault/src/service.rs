@@ -24,6 +24,8 @@ use crate::store::{Rekeyed, Store};
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) domain: String,
+    /// Whether Azure's own names are answered as well.
+    pub(crate) answers_as_azure: bool,
     pub(crate) tenant: String,
     pub(crate) directory: Shared,
     pub(crate) authority: Authority,

@@ -15,7 +15,7 @@ use crate::access::SlowChecks;
 use crate::administration::socket::AdminSocket;
 use crate::audit::Audit;
 use crate::chores::{self, Chores};
-use crate::config::{Checked, VaultConfig};
+use crate::config::{Checked, TlsSettings, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
 use crate::directory::Shared;
 use crate::entra::{Authority, Believed, SigningKey, Tenants};
@@ -25,7 +25,7 @@ use crate::folder::{Folder, Lock};
 use crate::keys::{Custody, Keyring};
 use crate::listeners::Listeners;
 use crate::monitoring::{Metrics, Notes, Sources};
-use crate::pki::{Names, Pki};
+use crate::pki::{Certificates, Names};
 use crate::ports::{Addresses, Plan};
 use crate::reload::Started;
 use crate::run_file::RunFile;
@@ -66,6 +66,9 @@ pub struct Options {
     pub quota: Option<Quota>,
     /// The file of faults on demand. Only with [`dev`](Self::dev).
     pub faults: Option<PathBuf>,
+    /// Whether Azure's own names are answered too, with a certificate of a second authority: for who maps them to this
+    /// machine.
+    pub answer_as_azure: bool,
     /// Whether the vault is for development: nothing in it is worth anything.
     pub dev: bool,
     /// The time for tokens, certificates and secrets.
@@ -86,6 +89,7 @@ impl Options {
             listen: None,
             quota: None,
             faults: None,
+            answer_as_azure: false,
             dev: false,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -106,8 +110,7 @@ pub struct Vault {
     plan: Plan,
     folder: Folder,
     lock: Lock,
-    pki: Pki,
-    tls: RustlsConfig,
+    certificates: Certificates,
     service: Service,
 }
 
@@ -157,13 +160,19 @@ impl Vault {
             path: config_path.as_deref().and_then(|path| std::path::absolute(path).ok()),
         };
         let service = open_service(&folder, started, checked, faults, custody, &options).await?;
-        let names = Names { domain, vaults: service.directory().vault_names() };
-        let pki = Pki::new(folder.clone(), names);
-        let (identity, renewal) = pki.ensure(chores::now(&*options.clock))?;
-        chores::log_renewal(renewal, &folder.ca());
-        service.metrics.set_certificate_end(identity.ends().unwrap_or_default());
-        let tls = RustlsConfig::from_config(identity.server_config()?);
-        Ok(Self { config, config_path, plan, folder, lock, pki, tls, service })
+        let names = Names::Own { domain, vaults: service.directory().vault_names() };
+        let given = config.tls.as_ref().map(TlsSettings::given);
+        let now = chores::now(&*options.clock);
+        let certificates = Certificates::open(&folder, names, given.as_ref(), options.answer_as_azure, now)?;
+        service.metrics.set_certificate_end(certificates.ends());
+        if options.answer_as_azure {
+            tracing::warn!(
+                ca = %folder.azure_ca().display(),
+                "this vault answers as *.vault.azure.net and login.microsoftonline.com: who trusts its authority and sends these \
+                 names here shows it what was meant for Azure"
+            );
+        }
+        Ok(Self { config, config_path, plan, folder, lock, certificates, service })
     }
 
     /// The configuration as it was read or made, client secrets included.
@@ -191,11 +200,13 @@ impl Vault {
     /// [`Address`](ErrorKind::Address) if the address is taken.
     pub async fn start(self, listener: Option<TcpListener>) -> Result<Running> {
         let service = Arc::new(self.service);
-        let (listeners, addresses) = self.plan.open(listener, self.tls.clone(), &service)?;
+        let tls = RustlsConfig::from_config(self.certificates.server_config()?);
+        let (listeners, addresses) = self.plan.open(listener, tls, &service)?;
         RunFile {
             address: addresses.main,
             managed_identity: addresses.managed_identity,
             admin: addresses.admin,
+            as_azure: service.answers_as_azure,
             config: self.config_path.and_then(|path| std::path::absolute(path).ok()),
         }
         .write(&self.folder)?;
@@ -204,16 +215,9 @@ impl Vault {
                 tracing::warn!(%error, "this vault cannot be administered while it runs");
             })
             .ok();
-        let chores = Chores::start(self.pki, self.tls, self.folder.ca(), &service);
-        Ok(Running {
-            addresses,
-            ca: self.folder.ca(),
-            service,
-            listeners,
-            admin,
-            _chores: chores,
-            _lock: self.lock,
-        })
+        let ca = self.certificates.ca();
+        let chores = Chores::start(self.certificates, &service);
+        Ok(Running { addresses, ca, service, listeners, admin, _chores: chores, _lock: self.lock })
     }
 }
 
@@ -271,6 +275,7 @@ async fn open_service(
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
         believed: Believed::default(),
         domain: checked.domain,
+        answers_as_azure: options.answer_as_azure,
         tenant: checked.tenant,
         directory,
         started,

@@ -16,6 +16,7 @@ mod managed_identity;
 mod merge;
 mod parse;
 mod roles;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub use managed_identity::{ManagedIdentitySettings, UserAssignedSettings};
 pub(crate) use parse::{parse, suggest};
 pub(crate) use roles::define as define_roles;
 pub use roles::{RoleAssignment, RoleSettings};
+pub use tls::TlsSettings;
 
 use crate::error::{Error, Result};
 use crate::folder;
@@ -63,6 +65,8 @@ pub struct VaultConfig {
     pub admin_listen: Option<String>,
     /// Where the lines of the audit trail go.
     pub audit: AuditSettings,
+    /// A certificate of one's own; without it the vault makes one, and an authority for it.
+    pub tls: Option<TlsSettings>,
     /// Who gets tokens without a secret, on this machine. Nobody, if absent.
     pub managed_identity: Option<ManagedIdentitySettings>,
     /// Bounds on connections and time.
@@ -152,6 +156,7 @@ impl Default for VaultConfig {
             roles: Vec::new(),
             principals: Vec::new(),
             admin_listen: None,
+            tls: None,
             audit: AuditSettings::default(),
             managed_identity: None,
             limits: Limits::default(),
@@ -196,6 +201,7 @@ impl VaultConfig {
             managed_identity,
             limits,
             admin_listen,
+            tls,
         } = self;
         let port = |section: &Option<ManagedIdentitySettings>| {
             section.as_ref().map(|section| (section.listen.clone(), section.header.clone()))
@@ -210,6 +216,7 @@ impl VaultConfig {
             ("audit", *audit != other.audit),
             ("managedIdentity", port(managed_identity) != port(&other.managed_identity)),
             ("limits", *limits != other.limits),
+            ("tls", *tls != other.tls),
             ("adminListen", *admin_listen != other.admin_listen),
         ]
         .into_iter()
@@ -219,6 +226,9 @@ impl VaultConfig {
 
     /// Relative paths start at the folder of the file.
     fn resolve_paths(&mut self, base: &Path) {
+        if let Some(tls) = &mut self.tls {
+            tls.resolve_paths(base);
+        }
         for principal in &mut self.principals {
             let federated =
                 principal.federated_credentials.iter_mut().filter_map(|known| known.jwks_file.as_mut());

@@ -104,9 +104,9 @@ fn resource(scope: Scope<'_>) -> String {
 
 /// Clients compare the resource with the host they called, some with its port: both come from the request.
 fn challenge(service: &Service, host: &Host) -> String {
-    let (domain, port) = (service.domain(), host.port_suffix());
+    let (domain, login, port) = (service.vault_domain(host), service.login_name(host), host.port_suffix());
     format!(
-        "Bearer authorization=\"https://login.{domain}{port}/{}\", resource=\"https://{domain}{port}\"",
+        "Bearer authorization=\"https://{login}{port}/{}\", resource=\"https://{domain}{port}\"",
         service.tenant
     )
 }

@@ -105,7 +105,7 @@ async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) 
     let host = Host::of(parts).ok_or_else(|| Fault::bad_parameter("The request names no host."))?;
     let directory = service.fresh_directory().await.map_err(|_| Fault::internal())?;
     let vault = directory
-        .vault(&host, service.domain())
+        .vault(&host, service.vault_domain(&host))
         .ok_or_else(|| Fault::unknown_vault(&host, service.domain()))?;
     entry.subject.vault = Some(vault.key.clone());
     let caller =

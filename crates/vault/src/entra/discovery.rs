@@ -110,7 +110,7 @@ fn describe_instance(service: &Service, tenant: &str, query: &InstanceQuery) -> 
     let endpoint =
         query.authorization_endpoint.as_deref().ok_or(Fault::MissingParameter("authorization_endpoint"))?;
     let url: Uri = endpoint.parse().map_err(|_| Fault::UnknownInstance)?;
-    let name = own_host(&url, service.domain()).ok_or(Fault::UnknownInstance)?;
+    let name = service.own_names().find_map(|name| own_host(&url, name)).ok_or(Fault::UnknownInstance)?;
     let host = url.authority().map_or(name, |authority| authority.as_str());
     let tenant = known(service, url.path().split('/').nth(1).unwrap_or_default())?;
     let version = if url.path().contains("/v2.0/") { "/v2.0" } else { "" };

@@ -136,7 +136,8 @@ async fn prove<'a>(
         Proof::Assertion(text) => {
             let assertion = Assertion::parse(text.expose())?;
             let principal = principals.get(client).ok_or_else(|| unknown_client(client))?;
-            let own = |audience: &str| is_own_endpoint(audience, tenant, service.domain());
+            let own =
+                |audience: &str| service.own_names().any(|name| is_own_endpoint(audience, tenant, name));
             let now = service.clock().now_seconds();
             assertion.check(&principal.client_id, &principal.credentials, own, now).await?;
             Ok((principal, Strength::Key))

@@ -1,5 +1,7 @@
 //! What tokens can be for: the audiences that are known here.
 
+use crate::azure;
+
 /// Key Vault's application id: clients may name it in the place of its address.
 const KEY_VAULT_ID: &str = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
 
@@ -44,7 +46,10 @@ impl Audience {
         let audience = audience.trim_end_matches('/');
         let named = |names: &[&str]| names.iter().any(|name| audience.eq_ignore_ascii_case(name));
         match self {
-            Self::KeyVault => named(&KEY_VAULT) || host(audience).is_some_and(|host| is(host, domain)),
+            Self::KeyVault => {
+                named(&KEY_VAULT)
+                    || host(audience).is_some_and(|host| is(host, domain) || is(host, azure::VAULTS))
+            }
             Self::ResourceManager => {
                 named(&RESOURCE_MANAGER)
                     || host(audience)

@@ -5,44 +5,83 @@
 //! server's certificate, and [`Pki::ensure`] keeps both fresh: at each start and once a day.
 
 mod authority;
+mod certificates;
+mod given;
 mod leaf;
+mod served;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use rustls::ServerConfig;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
+use crate::azure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{self, Folder, Readers};
 use authority::Authority;
+pub(crate) use certificates::Certificates;
+pub(crate) use given::Given;
 
-/// What a certificate is needed for.
+/// What a certificate is needed for. Names are in lower case.
 #[derive(Debug, Clone)]
-pub(crate) struct Names {
-    /// In lower case.
-    pub(crate) domain: String,
-    /// The vaults' names, in lower case.
-    pub(crate) vaults: Vec<String>,
+pub(crate) enum Names {
+    /// Our own: vaults under a domain.
+    Own { domain: String, vaults: Vec<String> },
+    /// Azure's, for who sends their traffic here.
+    Azure,
 }
 
 impl Names {
     /// The DNS names that the server's certificate is for.
     fn dns(&self) -> Vec<String> {
-        let domain = &self.domain;
-        let mut names = vec![domain.clone(), format!("login.{domain}")];
-        if domain.contains('.') {
-            names.push(format!("*.{domain}"));
-        } else {
-            // OpenSSL wants two labels behind an asterisk, and rustls takes no certificate that has fewer: under a bare
-            // `localhost` each vault needs its own entry.
-            names.extend(self.vaults.iter().map(|vault| format!("{vault}.{domain}")));
+        match self {
+            Self::Own { domain, vaults } => {
+                let mut names = vec![domain.clone(), format!("login.{domain}")];
+                if domain.contains('.') {
+                    names.push(format!("*.{domain}"));
+                } else {
+                    // OpenSSL wants two labels behind an asterisk, and rustls takes no certificate that has fewer: under a
+                    // bare `localhost` each vault needs its own entry.
+                    names.extend(vaults.iter().map(|vault| format!("{vault}.{domain}")));
+                }
+                names
+            }
+            Self::Azure => vec![format!("*.{}", azure::VAULTS), azure::LOGIN.to_owned()],
         }
-        names
     }
+
+    /// The domains that the authority can vouch for.
+    fn permitted(&self) -> Vec<&str> {
+        match self {
+            Self::Own { domain, .. } => vec![domain],
+            Self::Azure => vec![azure::VAULTS, azure::LOGIN],
+        }
+    }
+
+    /// Whether the certificate is for loopback addresses as well: health checks on the machine itself use them.
+    fn with_loopback(&self) -> bool {
+        matches!(self, Self::Own { .. })
+    }
+
+    /// What people read in the authority's name.
+    fn title(&self) -> &str {
+        match self {
+            Self::Own { domain, .. } => domain,
+            Self::Azure => "as Azure",
+        }
+    }
+}
+
+/// Where an authority and a server's certificate lie.
+struct Files {
+    ca: PathBuf,
+    ca_key: PathBuf,
+    leaf: PathBuf,
+    leaf_key: PathBuf,
 }
 
 /// Keys and certificates of one data folder.
@@ -75,8 +114,33 @@ impl Pki {
     }
 
     /// From now on the certificate is for these vaults.
-    pub(crate) fn serve(&mut self, vaults: Vec<String>) {
-        self.names.vaults = vaults;
+    pub(crate) fn serve(&mut self, served: Vec<String>) {
+        if let Names::Own { vaults, .. } = &mut self.names {
+            *vaults = served;
+        }
+    }
+
+    /// The certificate that clients have to trust.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.files().ca
+    }
+
+    fn files(&self) -> Files {
+        let folder = &self.folder;
+        match self.names {
+            Names::Own { .. } => Files {
+                ca: folder.ca(),
+                ca_key: folder.pki("ca.key"),
+                leaf: folder.pki("server.pem"),
+                leaf_key: folder.pki("server.key"),
+            },
+            Names::Azure => Files {
+                ca: folder.azure_ca(),
+                ca_key: folder.pki("azure-ca.key"),
+                leaf: folder.pki("azure.pem"),
+                leaf_key: folder.pki("azure.key"),
+            },
+        }
     }
 
     /// Makes what is missing, about to expire, or made for another domain, and loads the result.
@@ -84,21 +148,21 @@ impl Pki {
     /// # Errors
     /// [`Certificate`](ErrorKind::Certificate) or [`File`](ErrorKind::File).
     pub(crate) fn ensure(&self, now: OffsetDateTime) -> Result<(Identity, Renewal)> {
-        let (ca_path, ca_key_path) = (self.folder.ca(), self.folder.pki("ca.key"));
+        let Files { ca: ca_path, ca_key: ca_key_path, leaf: leaf_path, leaf_key: leaf_key_path } =
+            self.files();
         let kept = match (folder::read_if_present(&ca_path)?, folder::read_if_present(&ca_key_path)?) {
-            (Some(certificate), Some(key)) => Authority::load(&certificate, &key, &self.names.domain, now),
+            (Some(certificate), Some(key)) => Authority::load(&certificate, &key, &self.names, now),
             _ => None,
         };
         let (authority, mut renewal) = match kept {
             Some(authority) => (authority, Renewal::Kept),
             None => {
-                let authority = Authority::generate(&self.names.domain, now)?;
+                let authority = Authority::generate(&self.names, now)?;
                 folder::write(&ca_key_path, authority.key_pem().as_bytes(), Readers::Owner)?;
                 folder::write(&ca_path, authority.certificate_pem().as_bytes(), Readers::Everybody)?;
                 (authority, Renewal::Authority)
             }
         };
-        let (leaf_path, leaf_key_path) = (self.folder.pki("server.pem"), self.folder.pki("server.key"));
         let kept = match (folder::read_if_present(&leaf_path)?, folder::read_if_present(&leaf_key_path)?) {
             (Some(certificate), Some(key))
                 if renewal == Renewal::Kept
@@ -143,20 +207,12 @@ impl Identity {
         Some(certificate.validity().not_after.timestamp())
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no client certificates.
-    pub(crate) fn server_config(self) -> Result<Arc<ServerConfig>> {
-        let failed = |error: rustls::Error| {
+    /// What TLS signs with.
+    fn certified(self) -> Result<CertifiedKey> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        CertifiedKey::from_der(self.chain, self.key, &provider).map_err(|error| {
             Error::new(ErrorKind::Certificate, format!("the server's certificate cannot be used: {error}"))
-        };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(failed)?
-            .with_no_client_auth()
-            .with_single_cert(self.chain, self.key)
-            .map_err(failed)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        })
     }
 }
 
@@ -179,7 +235,7 @@ mod tests {
     fn pki(parent: &tempfile::TempDir, domain: &str) -> Pki {
         let folder = Folder::at(parent.path());
         folder.create().unwrap();
-        Pki::new(folder, Names { domain: domain.into(), vaults: vec!["v1".into()] })
+        Pki::new(folder, Names::Own { domain: domain.into(), vaults: vec!["v1".into()] })
     }
 
     #[test]

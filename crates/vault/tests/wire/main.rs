@@ -6,6 +6,7 @@ mod administration;
 mod assertions;
 mod audit;
 mod authorization;
+mod certificates;
 mod conformance;
 mod connections;
 mod durability;

@@ -3,6 +3,7 @@
 mod env;
 mod serve;
 mod store;
+mod trust;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,6 +42,11 @@ pub(crate) struct VaultArgs {
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 
+    /// Answer Azure's own names too (*.vault.azure.net, login.microsoftonline.com), with a certificate of a second authority:
+    /// for who maps these names to this machine
+    #[arg(long)]
+    answer_as_azure: bool,
+
     #[command(subcommand)]
     command: Option<VaultCommand>,
 }
@@ -49,6 +55,8 @@ pub(crate) struct VaultArgs {
 enum VaultCommand {
     /// Print export lines that make a client use the vault as one of its principals
     Env(env::EnvArgs),
+    /// Print how clients, and the system, come to trust the vault's certificate
+    Trust(trust::TrustArgs),
 }
 
 /// Serves the vault until it is asked to end, or prints what was asked for.
@@ -58,6 +66,7 @@ enum VaultCommand {
 pub(crate) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Some(VaultCommand::Env(env)) => env::run(&args, env).await,
+        Some(VaultCommand::Trust(trust)) => trust::run(&args, trust),
         None => serve::run(args).await,
     }
 }

@@ -15,6 +15,7 @@ pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     options.listen = args.listen;
     options.quota = args.quota;
     options.faults = args.faults;
+    options.answer_as_azure = args.answer_as_azure;
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
     let running = tokio::select! {
