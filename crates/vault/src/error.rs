@@ -24,6 +24,10 @@ pub enum ErrorKind {
     FutureDatabase,
     /// The database cannot be read or written.
     Database,
+    /// A backup of the vault is none, was altered, or was made with another master key.
+    Backup,
+    /// Something is there that must not be overwritten.
+    NotEmpty,
     /// A key or certificate cannot be made or read.
     Certificate,
     /// A file or folder cannot be read or written.

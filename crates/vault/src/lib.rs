@@ -40,6 +40,7 @@ mod service;
 #[allow(dead_code, reason = "backups of secrets and entries of the directory get their callers next")]
 mod store;
 mod trust;
+mod upkeep;
 mod vault;
 
 pub use administration::{Administration, NewPrincipal, NewSecret, Order};
@@ -53,6 +54,7 @@ pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use keys::MASTER_KEY_VARIABLE;
-pub use store::{PostgresUrl, Rekeyed, STORE_VARIABLE, StoreLocation};
-pub use trust::Trust;
+pub use store::{
+    BackedUp, Checked, Finding, Findings, PostgresUrl, Rekeyed, Restored, STORE_VARIABLE, StoreLocation,
+};
 pub use vault::{ConfigSource, Options, Running, Vault};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use strongroom_secrets::{Clock, Random, SecretValue};
+use strongroom_secrets::{Clock, Random};
 use tokio::sync::Semaphore;
 
 use crate::access::SlowChecks;
@@ -13,12 +13,12 @@ use crate::data_plane::Quotas;
 use crate::directory::stored::Stored;
 use crate::directory::{Directory, Entry, Shared};
 use crate::entra::{Authority, Believed};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::faults::Faults;
-use crate::keys::{Keyring, MasterKey};
+use crate::keys::Keyring;
 use crate::monitoring::{Metrics, Notes};
 use crate::reload::Started;
-use crate::store::{Rekeyed, Store};
+use crate::store::Store;
 
 /// Everything that a request needs.
 #[derive(Debug)]
@@ -89,22 +89,6 @@ impl Service {
     pub(crate) async fn stored_directory(&self) -> Result<(Stored, Arc<VaultConfig>)> {
         let stored = Stored::parse(&self.store.directory(&self.keyring).await?)?;
         Ok((stored, Arc::clone(&self.directory().config)))
-    }
-
-    /// Gives the vault a new master key (`given`, 32 bytes in base64, or one that is drawn) and a new data key, while it serves.
-    /// See [`Store::rekey`].
-    ///
-    /// # Errors
-    /// [`MasterKey`](ErrorKind::MasterKey) if `given` is malformed, or missing where none can be kept; what the store says.
-    #[expect(dead_code, reason = "the administration of a running vault is going to call it")]
-    pub(crate) async fn rekey(&self, given: Option<&SecretValue>) -> Result<Rekeyed> {
-        let given = given.map(|text| {
-            MasterKey::parse(text.expose()).ok_or_else(|| {
-                Error::new(ErrorKind::MasterKey, "the new master key is not 32 bytes in base64")
-                    .with_hint("make one with: head -c 32 /dev/urandom | base64")
-            })
-        });
-        self.store.rekey(given.transpose()?, self.clock.now_seconds(), &*self.random).await
     }
 
     pub(crate) fn authority(&self) -> &Authority {

@@ -63,6 +63,17 @@ impl Keyring {
         Ok((Self { custody, opened: ArcSwap::from_pointee(opened) }, first))
     }
 
+    /// The keys of something that was put aside: a snapshot, a backup.
+    pub(crate) fn of(master: Arc<MasterKey>, wrapped: &[WrappedKey]) -> Result<Self, NotAuthentic> {
+        let opened = ArcSwap::from_pointee(Opened::with(Arc::clone(&master), wrapped)?);
+        Ok(Self { custody: Custody::Given(master), opened })
+    }
+
+    /// The keys of a snapshot of `database`, in which another process has changed the master key.
+    pub(crate) fn elsewhere(&self, wrapped: &[WrappedKey], database: &str) -> Result<Self> {
+        self.custody.unlock(wrapped, database, |master| Self::of(Arc::new(master), wrapped).ok())
+    }
+
     /// Draws a data key and wraps it.
     pub(crate) fn generate(id: i64, master: &MasterKey, random: &dyn Random) -> WrappedKey {
         let key = Zeroizing::new(random.bytes::<32>());
@@ -75,13 +86,17 @@ impl Keyring {
     pub(crate) fn alone(random: &dyn Random) -> Self {
         let master = Arc::new(MasterKey::generate(random));
         let wrapped = Self::generate(1, &master, random);
-        let opened = ArcSwap::from_pointee(Opened::with(Arc::clone(&master), &[wrapped]).unwrap());
-        Self { custody: Custody::Given(master), opened }
+        Self::of(master, &[wrapped]).unwrap()
     }
 
     /// The number of the data key that seals.
     pub(crate) fn current(&self) -> i64 {
         self.opened.load().current
+    }
+
+    /// The highest number of a data key.
+    pub(crate) fn newest(&self) -> i64 {
+        self.opened.load().keys.keys().copied().max().unwrap_or_default()
     }
 
     /// Whether a data key is here.

@@ -62,6 +62,41 @@ impl MasterKey {
             .collect()
     }
 
+    /// Takes a data key over from another master key, under another number.
+    pub(crate) fn take_over(
+        &self,
+        id: i64,
+        other: &Self,
+        key: &WrappedKey,
+    ) -> Result<WrappedKey, NotAuthentic> {
+        let opened = other.unwrap(key.id, &key.wrapped)?;
+        Ok(WrappedKey { id, wrapped: self.wrap(id, &opened), ..key.clone() })
+    }
+
+    /// Whether `ours`, which this key wraps, is the data key that `other` wraps in `theirs`.
+    pub(crate) fn holds_the_same(&self, ours: &WrappedKey, other: &Self, theirs: &WrappedKey) -> bool {
+        let (ours, theirs) = (self.unwrap(ours.id, &ours.wrapped), other.unwrap(theirs.id, &theirs.wrapped));
+        matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
+    }
+
+    /// Draws the key of a file, and seals it.
+    pub(crate) fn file_key(&self, random: &dyn Random) -> (FileKey, Vec<u8>) {
+        let key = Zeroizing::new(random.bytes::<32>());
+        let sealed = SealingKey::new(&self.0).seal(&file(), &key[..]);
+        (FileKey(SealingKey::new(&key)), sealed)
+    }
+
+    /// Opens the key of a file.
+    pub(crate) fn open_file_key(&self, sealed: &[u8]) -> Result<FileKey, NotAuthentic> {
+        let opened = SealingKey::new(&self.0).open(&file(), sealed)?;
+        let mut key = Zeroizing::new([0; 32]);
+        if opened.len() != key.len() {
+            return Err(NotAuthentic);
+        }
+        key.copy_from_slice(&opened);
+        Ok(FileKey(SealingKey::new(&key)))
+    }
+
     pub(super) fn wrap(&self, id: i64, key: &[u8; 32]) -> Vec<u8> {
         SealingKey::new(&self.0).seal(&binding(id), key)
     }
@@ -75,6 +110,26 @@ impl MasterKey {
         key.copy_from_slice(&opened);
         Ok(key)
     }
+}
+
+/// The key of one file.
+pub(crate) struct FileKey(SealingKey);
+
+impl FileKey {
+    /// How long a sealed one is: nonce, key, tag.
+    pub(crate) const SEALED: usize = 12 + 32 + 16;
+
+    pub(crate) fn seal(&self, binding: &Binding, plain: &[u8]) -> Vec<u8> {
+        self.0.seal(binding, plain)
+    }
+
+    pub(crate) fn open(&self, binding: &Binding, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotAuthentic> {
+        self.0.open(binding, sealed)
+    }
+}
+
+fn file() -> Binding {
+    Binding::new("file", &[])
 }
 
 impl std::fmt::Debug for MasterKey {

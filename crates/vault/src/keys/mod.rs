@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub(crate) use custody::Custody;
 pub use custody::MASTER_KEY_VARIABLE;
 pub(crate) use keyring::{Keyring, WrappedKey};
-pub(crate) use master::MasterKey;
+pub(crate) use master::{FileKey, MasterKey};
 
 /// Bytes that do not open: altered, or moved, or sealed with another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

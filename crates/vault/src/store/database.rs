@@ -108,17 +108,24 @@ impl Database {
         tokio::time::timeout(CONNECT, connected).await.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
+    /// Connects for reading, besides the pool.
+    pub(super) async fn connect_reading(&self) -> sqlx::Result<AnyConnection> {
+        let kind = self.kind;
+        let connected = async {
+            let mut connection = self.reading.connect().await?;
+            sqlx::raw_sql(reader_settings(kind)).execute(&mut connection).await?;
+            Ok(connection)
+        };
+        tokio::time::timeout(CONNECT, connected).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
     /// Connections for reading, made when they are needed.
     pub(super) fn readers(&self) -> AnyPool {
         let kind = self.kind;
         let options = AnyPoolOptions::new().min_connections(0).acquire_timeout(CONNECT).after_connect(
             move |connection, _| {
                 Box::pin(async move {
-                    let settings = match kind {
-                        Kind::Sqlite => "PRAGMA cache_size = -1024",
-                        Kind::Postgres => READER_SETTINGS,
-                    };
-                    sqlx::raw_sql(settings).execute(connection).await?;
+                    sqlx::raw_sql(reader_settings(kind)).execute(connection).await?;
                     Ok(())
                 })
             },
@@ -205,6 +212,13 @@ impl Database {
             sqlx::query(statement).bind(lock).execute(connection).await?;
         }
         Ok(())
+    }
+}
+
+fn reader_settings(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sqlite => "PRAGMA cache_size = -1024",
+        Kind::Postgres => READER_SETTINGS,
     }
 }
 

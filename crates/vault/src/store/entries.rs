@@ -17,7 +17,7 @@ use crate::keys::{Binding, Keyring, Sealed};
 
 const GENERATION: &str = "SELECT generation FROM directory_generation";
 const GENERATION_AND_KEY: &str =
-    "SELECT generation, (SELECT max(id) FROM data_key WHERE retired IS NULL) FROM directory_generation";
+    "SELECT generation, (SELECT max(id) FROM data_key) FROM directory_generation";
 
 impl Store {
     /// Reads all entries.
@@ -80,7 +80,7 @@ impl Store {
             Kind::Postgres => {
                 let (generation, key): (i64, i64) =
                     sqlx::query_as(GENERATION_AND_KEY).fetch_one(self.readers()).await?;
-                if key != self.keyring.current() {
+                if key != self.keyring.newest() {
                     self.refresh_keys().await.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
                 }
                 Ok(generation)
@@ -95,10 +95,10 @@ pub(super) async fn generation(connection: &mut AnyConnection) -> sqlx::Result<i
 }
 
 /// An entry as the database holds it.
-struct SealedEntry {
-    kind: String,
-    key: String,
-    sealed: Sealed,
+pub(super) struct SealedEntry {
+    pub(super) kind: String,
+    pub(super) key: String,
+    pub(super) sealed: Sealed,
 }
 
 impl SealedEntry {
@@ -117,7 +117,7 @@ impl SealedEntry {
 }
 
 /// The caller holds a transaction, so that the parts belong together.
-async fn read(connection: &mut AnyConnection) -> sqlx::Result<(i64, Vec<SealedEntry>)> {
+pub(super) async fn read(connection: &mut AnyConnection) -> sqlx::Result<(i64, Vec<SealedEntry>)> {
     let generation = generation(connection).await?;
     let rows = sqlx::query("SELECT kind, key, data_key, sealed FROM directory_entry ORDER BY kind, key")
         .fetch_all(connection)

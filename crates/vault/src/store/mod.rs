@@ -6,6 +6,9 @@
 //! principals, roles. [`data_keys`] keeps the keys that all of it is sealed with, and [`rekey`] changes them.
 
 mod apply;
+mod archive;
+mod backup;
+mod check;
 mod data_keys;
 mod database;
 mod entries;
@@ -15,14 +18,18 @@ mod model;
 mod probe;
 mod read;
 mod rekey;
+mod restore;
+mod snapshot;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::{AnyConnection, AnyPool};
 
+pub use backup::BackedUp;
+pub use check::Checked;
 pub use location::{PostgresUrl, STORE_VARIABLE, StoreLocation};
 #[allow(unused_imports, reason = "words of the callers of `directory`")]
 pub(crate) use model::{
@@ -30,6 +37,8 @@ pub(crate) use model::{
     SealedRecord, StoredDirectory, Tags, VersionPatch, WriteError,
 };
 pub use rekey::Rekeyed;
+pub use restore::Restored;
+pub use snapshot::{Finding, Findings};
 
 use crate::audit::{Audit, Witness};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,6 +77,8 @@ pub(crate) struct Store {
     keyring: Arc<Keyring>,
     /// Held while the keys are changed.
     changing_keys: tokio::sync::Mutex<()>,
+    /// Whoever writes holds it: the writer for each group, or who replaces everything.
+    turn: Arc<tokio::sync::Mutex<()>>,
     known: Arc<Known>,
 }
 
@@ -78,6 +89,16 @@ struct Known {
     generation: AtomicI64,
     /// Not with PostgreSQL, where other processes write too.
     latest: Option<Latest>,
+}
+
+impl Known {
+    /// Everything in the database was replaced.
+    fn changed_wholly(&self, generation: i64) {
+        self.generation.store(generation, Ordering::Release);
+        if let Some(latest) = &self.latest {
+            latest.forget_all();
+        }
+    }
 }
 
 impl Preparing {
@@ -126,15 +147,9 @@ impl Preparing {
 
     /// All keys that sign tokens, the newest first.
     pub(crate) async fn signing_keys(&mut self) -> Result<Vec<SealedSigningKey>> {
-        let rows: Vec<(String, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT kid, data_key, sealed FROM signing_key ORDER BY created DESC, kid")
-                .fetch_all(&mut self.connection)
-                .await
-                .map_err(|error| database_error("read the signing keys", error))?;
-        Ok(rows
-            .into_iter()
-            .map(|(kid, key, bytes)| SealedSigningKey { kid, sealed: Sealed { key, bytes } })
-            .collect())
+        signing_keys(&mut self.connection)
+            .await
+            .map_err(|error| database_error("read the signing keys", error))
     }
 
     /// Adds a key that signs tokens.
@@ -168,10 +183,11 @@ impl Preparing {
         let readers = self.database.readers();
         let latest = (self.database.kind == Kind::Sqlite).then(Latest::default);
         let known = Arc::new(Known { generation: AtomicI64::new(self.generation), latest });
-        let link = Link::new(self.database.clone(), self.connection, audit);
+        let turn = Arc::new(tokio::sync::Mutex::default());
+        let link = Link::new(self.database.clone(), self.connection, audit, Arc::clone(&turn));
         let writer = Writer::start(link, Arc::clone(&known));
         let changing_keys = tokio::sync::Mutex::default();
-        Ok(Store { database: self.database, readers, writer, keyring, changing_keys, known })
+        Ok(Store { database: self.database, readers, writer, keyring, changing_keys, turn, known })
     }
 }
 
@@ -222,6 +238,15 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+async fn signing_keys(connection: &mut AnyConnection) -> sqlx::Result<Vec<SealedSigningKey>> {
+    let rows: Vec<(String, i64, Vec<u8>)> =
+        sqlx::query_as("SELECT kid, data_key, sealed FROM signing_key ORDER BY created DESC, kid")
+            .fetch_all(connection)
+            .await?;
+    let key = |(kid, key, bytes)| SealedSigningKey { kid, sealed: Sealed { key, bytes } };
+    Ok(rows.into_iter().map(key).collect())
 }
 
 /// A failure of the database. The databases' messages name tables and files, never the values that were bound.

@@ -160,12 +160,18 @@ pub(super) struct Link {
     database: Database,
     connection: Option<AnyConnection>,
     audit: Arc<Audit>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     commits: Commits,
 }
 
 impl Link {
-    pub(super) fn new(database: Database, connection: AnyConnection, audit: Arc<Audit>) -> Self {
-        Self { database, connection: Some(connection), audit, commits: Commits::new() }
+    pub(super) fn new(
+        database: Database,
+        connection: AnyConnection,
+        audit: Arc<Audit>,
+        turn: Arc<tokio::sync::Mutex<()>>,
+    ) -> Self {
+        Self { database, connection: Some(connection), audit, turn, commits: Commits::new() }
     }
 
     /// Commits a group, and tries again as long as that is safe and may help.
@@ -214,7 +220,9 @@ impl Link {
 
 async fn run(mut link: Link, mut queue: mpsc::Receiver<Job>, known: Arc<Known>) {
     let mut group = Vec::with_capacity(GROUP);
+    let turn = Arc::clone(&link.turn);
     while queue.recv_many(&mut group, GROUP).await > 0 {
+        let _turn = turn.lock().await;
         commit(&mut link, &mut group, &known).await;
     }
     if let Some(connection) = link.connection {

@@ -1,5 +1,8 @@
 //! The store's promises, one by one, on both databases.
 
+mod checking;
+mod keeping;
+mod keyed;
 mod losing;
 mod reading;
 mod rekeying;
