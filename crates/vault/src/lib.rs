@@ -57,4 +57,5 @@ pub use keys::MASTER_KEY_VARIABLE;
 pub use store::{
     BackedUp, Checked, Finding, Findings, PostgresUrl, Rekeyed, Restored, STORE_VARIABLE, StoreLocation,
 };
+pub use trust::Trust;
 pub use vault::{ConfigSource, Options, Running, Vault};
