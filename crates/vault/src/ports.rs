@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::config::{AdminListen, Checked, Limits};
 use crate::error::Result;
 use crate::folder::Folder;
-use crate::listeners::{Listeners, bind};
+use crate::listeners::{Listeners, address, bind};
 use crate::managed_identity;
 use crate::monitoring;
 use crate::server;
@@ -65,15 +65,17 @@ impl Plan {
         })
     }
 
-    /// Takes all addresses, and answers from then on. `socket` goes before the address for vaults and tokens.
+    /// Takes all addresses, has them announced, and answers from then on: who gets an answer finds what was announced.
+    /// `socket` goes before the address for vaults and tokens.
     ///
     /// # Errors
-    /// [`Address`](crate::ErrorKind::Address) if one is taken. Nothing is answered then.
+    /// [`Address`](crate::ErrorKind::Address) if one is taken, and whatever `announce` fails with. Nothing is answered then.
     pub(crate) fn open(
         self,
         socket: Option<TcpListener>,
         tls: RustlsConfig,
         service: &Arc<Service>,
+        announce: impl FnOnce(&Addresses) -> Result<()>,
     ) -> Result<(Listeners, Addresses)> {
         let main = match socket {
             Some(socket) => socket,
@@ -84,37 +86,33 @@ impl Plan {
             None => None,
         };
         let admin = self.bind_admin()?;
+        let addresses = Addresses {
+            main: address(&main)?,
+            managed_identity: managed_identity.as_ref().map(|(socket, _)| address(socket)).transpose()?,
+            admin: admin.as_ref().map(address).transpose()?,
+        };
+        announce(&addresses)?;
         let mut listeners = Listeners::default();
         let places = Arc::new(Semaphore::new(self.limits.connections));
         let routes = server::router(Arc::clone(service), &self.limits);
         let may_be_cut = service.faults.is_some();
-        let main = listeners.start_tls(main, tls, routes, &self.limits, Arc::clone(&places), may_be_cut)?;
-        let managed_identity = match managed_identity {
-            Some((socket, port)) => {
-                if !port.listen.ip().is_loopback() {
-                    tracing::warn!(
-                        listen = %port.listen,
-                        "whoever reaches this address gets the managed identities' tokens, without a secret"
-                    );
-                }
-                let routes = managed_identity::routes(
-                    Arc::clone(service),
-                    port.header.clone(),
-                    port.listen,
-                    &self.limits,
+        listeners.start_tls(main, tls, routes, &self.limits, Arc::clone(&places), may_be_cut)?;
+        if let Some((socket, port)) = managed_identity {
+            if !port.listen.ip().is_loopback() {
+                tracing::warn!(
+                    listen = %port.listen,
+                    "whoever reaches this address gets the managed identities' tokens, without a secret"
                 );
-                Some(listeners.start_plain(socket, routes, &self.limits, false)?)
             }
-            None => None,
-        };
-        let admin = match admin {
-            Some(socket) => {
-                let routes = monitoring::routes(Arc::clone(service), places, &self.limits);
-                Some(listeners.start_plain(socket, routes, &self.limits, true)?)
-            }
-            None => None,
-        };
-        Ok((listeners, Addresses { main, managed_identity, admin }))
+            let routes =
+                managed_identity::routes(Arc::clone(service), port.header.clone(), port.listen, &self.limits);
+            listeners.start_plain(socket, routes, &self.limits, false)?;
+        }
+        if let Some(socket) = admin {
+            let routes = monitoring::routes(Arc::clone(service), places, &self.limits);
+            listeners.start_plain(socket, routes, &self.limits, true)?;
+        }
+        Ok((listeners, addresses))
     }
 
     /// Takes the address for whoever runs the vault. A second vault on the same machine does without, unless it is told

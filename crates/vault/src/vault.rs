@@ -201,15 +201,18 @@ impl Vault {
     pub async fn start(self, listener: Option<TcpListener>) -> Result<Running> {
         let service = Arc::new(self.service);
         let tls = RustlsConfig::from_config(self.certificates.server_config()?);
-        let (listeners, addresses) = self.plan.open(listener, tls, &service)?;
-        RunFile {
-            address: addresses.main,
-            managed_identity: addresses.managed_identity,
-            admin: addresses.admin,
-            as_azure: service.answers_as_azure,
-            config: self.config_path.and_then(|path| std::path::absolute(path).ok()),
-        }
-        .write(&self.folder)?;
+        let config = self.config_path.and_then(|path| std::path::absolute(path).ok());
+        let announce = |addresses: &Addresses| {
+            RunFile {
+                address: addresses.main,
+                managed_identity: addresses.managed_identity,
+                admin: addresses.admin,
+                as_azure: service.answers_as_azure,
+                config,
+            }
+            .write(&self.folder)
+        };
+        let (listeners, addresses) = self.plan.open(listener, tls, &service, announce)?;
         let admin = AdminSocket::open(&self.folder, Arc::clone(&service))
             .inspect_err(|error| {
                 tracing::warn!(%error, "this vault cannot be administered while it runs");

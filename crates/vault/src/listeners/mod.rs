@@ -68,7 +68,7 @@ impl Listeners {
         limits: &Limits,
         places: Arc<Semaphore>,
         may_be_cut: bool,
-    ) -> Result<SocketAddr> {
+    ) -> Result<()> {
         let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.handshake());
         let (address, server) = prepare(socket, limits, places)?;
         let server = server.acceptor(acceptor);
@@ -76,7 +76,7 @@ impl Listeners {
             true => self.run(address, server.map(Cuttable), routes, false),
             false => self.run(address, server, routes, false),
         }
-        Ok(address)
+        Ok(())
     }
 
     /// Serves `routes` without TLS. `last` lets it end after all others.
@@ -86,10 +86,10 @@ impl Listeners {
         routes: Router,
         limits: &Limits,
         last: bool,
-    ) -> Result<SocketAddr> {
+    ) -> Result<()> {
         let (address, server) = prepare(socket, limits, Arc::new(Semaphore::new(PLAIN_CONNECTIONS)))?;
         self.run(address, server, routes, last);
-        Ok(address)
+        Ok(())
     }
 
     fn run<A>(&mut self, address: SocketAddr, server: Server<Peer, A>, routes: Router, last: bool)
@@ -168,9 +168,7 @@ fn prepare(
     limits: &Limits,
     places: Arc<Semaphore>,
 ) -> Result<(SocketAddr, Server<Peer>)> {
-    let unusable =
-        |error| Error::new(ErrorKind::Address, format!("cannot use the socket: {error}")).with_source(error);
-    let address = socket.local_addr().map_err(unusable)?;
+    let address = address(&socket)?;
     let mut server = Server::<Peer>::from_listener(
         Bounded::new(socket, places, limits.idle()).map_err(|error| address_error(address, error))?,
     )
@@ -185,6 +183,13 @@ fn prepare(
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_FAULTY_STREAMS);
     Ok((address, server))
+}
+
+/// Where a socket listens.
+pub(crate) fn address(socket: &TcpListener) -> Result<SocketAddr> {
+    socket.local_addr().map_err(|error| {
+        Error::new(ErrorKind::Address, format!("cannot use the socket: {error}")).with_source(error)
+    })
 }
 
 /// Takes an address.
