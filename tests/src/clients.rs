@@ -119,8 +119,8 @@ impl Client<'_> {
         self.program(&provided(GO)).await
     }
 
-    /// `program`, which finds the vault's names on this machine.
-    async fn program(&self, program: &OsStr) -> Program {
+    /// Any program, which finds the vault's names on this machine.
+    pub async fn program(&self, program: &OsStr) -> Program {
         let hosts = self.folder.join("hosts");
         let names = format!("127.0.0.1 localhost {VAULT}.vault.localhost login.vault.localhost\n");
         fs::write(&hosts, names).expect("a hosts file");

@@ -3,6 +3,7 @@
 mod go;
 mod javascript;
 mod python;
+mod rust;
 
 use strongroom_tests::identities::{APP, POD};
 use strongroom_tests::managed::{self, MACHINE, WORKER, WORKER_RESOURCE_ID};
@@ -18,15 +19,17 @@ async fn passes(principal: &Principal, program: impl AsyncFnOnce(Client<'_>) -> 
 }
 
 /// Starts a vault that knows principals without a client secret, and insists that they pass the script that `program`
-/// makes; its argument tells how to sign in.
-async fn passes_without_a_secret(program: impl AsyncFn(Client<'_>) -> Program) {
+/// makes with each of the `ways` to sign in.
+async fn passes_without_a_secret(ways: &[&str], program: impl AsyncFn(Client<'_>) -> Program) {
     let folder = scratch();
     let identities = Identities::make(folder.path());
     let vault = VaultServer::start_with(folder.path(), |config| identities.add_to(config)).await;
-    for (principal, way, variable, file) in [
-        (&APP, "certificate", "AZURE_CLIENT_CERTIFICATE_PATH", &identities.certificate),
-        (&POD, "workload-identity", "AZURE_FEDERATED_TOKEN_FILE", &identities.token),
-    ] {
+    for way in ways {
+        let (principal, variable, file) = match *way {
+            "certificate" => (&APP, "AZURE_CLIENT_CERTIFICATE_PATH", &identities.certificate),
+            "workload-identity" => (&POD, "AZURE_FEDERATED_TOKEN_FILE", &identities.token),
+            other => panic!("there is no way {other}"),
+        };
         let client = Client { vault: &vault, principal, folder: folder.path() };
         clients::passes(program(client).await.arg(way).env(variable, file)).await;
     }

@@ -28,7 +28,10 @@ async fn every_way_to_hand_over_a_client_secret_signs_in() {
 
 #[tokio::test]
 async fn a_certificate_and_a_workload_identity_sign_in() {
-    super::passes_without_a_secret(async |client| client.python("without_a_secret.py").await).await;
+    super::passes_without_a_secret(&["certificate", "workload-identity"], async |client| {
+        client.python("without_a_secret.py").await
+    })
+    .await;
 }
 
 #[tokio::test]
