@@ -20,6 +20,9 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// The part of a note about them.
 const TLS: &str = "tls";
 
+/// How often the keys that sign tokens are looked at.
+const KEY_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
 /// How often secrets whose time is up are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
@@ -31,6 +34,7 @@ impl Chores {
     pub(crate) fn start(certificates: Certificates, service: &Arc<Service>) -> Self {
         Self(vec![
             tokio::spawn(care_for(certificates, Arc::clone(service))),
+            tokio::spawn(care_for_signing_keys(Arc::clone(service))),
             tokio::spawn(sweep(Arc::clone(service))),
         ])
     }
@@ -77,6 +81,17 @@ async fn care_for(mut certificates: Certificates, service: Arc<Service>) {
                 tracing::error!(%error, "the server's new certificate cannot be used; the one before is served on");
                 service.notes.set(TLS, format!("the one before is served on, since {error}"));
             }
+        }
+    }
+}
+
+/// Replaces the keys that sign tokens when their time has come, and notices those that other processes have made.
+async fn care_for_signing_keys(service: Arc<Service>) {
+    let mut ticks = tokio::time::interval(KEY_INTERVAL);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.care_for_signing_keys().await {
+            tracing::error!(%error, "the keys that sign tokens could not be cared for");
         }
     }
 }

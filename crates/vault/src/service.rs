@@ -12,7 +12,7 @@ use crate::config::{Delays, VaultConfig};
 use crate::data_plane::Quotas;
 use crate::directory::stored::Stored;
 use crate::directory::{Directory, Entry, Shared};
-use crate::entra::{Authority, Believed};
+use crate::entra::{Authority, Believed, Rotation};
 use crate::error::Result;
 use crate::faults::Faults;
 use crate::keys::Keyring;
@@ -30,6 +30,7 @@ pub(crate) struct Service {
     pub(crate) directory: Shared,
     pub(crate) authority: Authority,
     pub(crate) believed: Believed,
+    pub(crate) rotation: Rotation,
     /// What the vault was started with.
     pub(crate) started: Started,
     pub(crate) slow_checks: SlowChecks,

@@ -18,7 +18,7 @@ use crate::chores::{self, Chores};
 use crate::config::{Checked, TlsSettings, VaultConfig};
 use crate::data_plane::{Quota, Quotas};
 use crate::directory::Shared;
-use crate::entra::{Authority, Believed, SigningKey, Tenants};
+use crate::entra::{Authority, Believed, Rotation, SigningKey, Tenants};
 use crate::error::{Error, Result};
 use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
@@ -263,8 +263,8 @@ async fn open_service(
         .map(|stored| SigningKey::open(&keyring, stored))
         .collect::<Result<Vec<_>>>()?;
     if keys.is_empty() {
-        let (key, sealed) = SigningKey::generate(&keyring)?;
-        store.add_signing_key(&sealed, now).await?;
+        let (key, sealed) = SigningKey::generate(&keyring, now)?;
+        store.add_signing_key(&sealed).await?;
         keys.push(key);
     }
     let store = store.start(Arc::clone(&audit), Arc::clone(&keyring)).await?;
@@ -277,6 +277,7 @@ async fn open_service(
     Ok(Service {
         authority: Authority::new(&checked.domain, Tenants::new(&checked.tenant, &checked.tenants), keys),
         believed: Believed::default(),
+        rotation: Rotation::new(checked.signing_key_days),
         domain: checked.domain,
         answers_as_azure: options.answer_as_azure,
         tenant: checked.tenant,
@@ -364,6 +365,14 @@ impl Running {
     /// The certificate that clients have to trust.
     pub fn ca_file(&self) -> &Path {
         &self.ca
+    }
+
+    /// Makes a new key that signs tokens from now on, and answers its id. Tokens signed before stay good until they end.
+    ///
+    /// # Errors
+    /// If the database does not take it; the old key goes on to sign then.
+    pub async fn rotate_signing_key(&self) -> Result<String> {
+        self.service.rotate_signing_key().await
     }
 
     /// Takes no more connections, gives requests in hand ten seconds, and closes the database.

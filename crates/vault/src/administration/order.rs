@@ -11,6 +11,8 @@ use crate::config::{FederatedSettings, RoleAssignment, RoleSettings, VaultSettin
 pub enum Order {
     /// Reads `vault.yaml` again. Only a running vault can.
     Reload,
+    /// Makes a new key that signs tokens; tokens signed before stay good.
+    RotateSigningKey,
     /// Makes a vault.
     CreateVault(VaultSettings),
     /// Lists the vaults.

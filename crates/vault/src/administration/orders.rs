@@ -14,6 +14,7 @@ use crate::service::Service;
 pub(crate) async fn carry_out(service: &Service, order: Order) -> Result<Value> {
     match order {
         Order::Reload => service.reload().await.map(|ignored| json!({ "effectiveAtNextStart": ignored })),
+        Order::RotateSigningKey => service.rotate_signing_key().await.map(|kid| json!({ "kid": kid })),
         Order::CreateVault(settings) => vaults::create(service, settings).await,
         Order::ListVaults => vaults::list(service).await,
         Order::AddPrincipal(new) => principals::add(service, new).await,

@@ -30,6 +30,8 @@ pub(crate) struct Checked {
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
     pub(crate) admin: AdminListen,
+    /// How long a key signs tokens.
+    pub(crate) signing_key_days: u32,
 }
 
 impl VaultConfig {
@@ -64,6 +66,12 @@ impl VaultConfig {
         merge::principals(&mut principals, &self.principals, &stored.principals, &vaults, &roles)?;
         let principals = Principals::new(principals);
         self.limits.check()?;
+        if !(2..=3650).contains(&self.signing_key_days) {
+            return Err(Error::configuration(format!(
+                "signingKeyDays is {}, it must be from 2 to 3650",
+                self.signing_key_days
+            )));
+        }
         let (listen, tenant) = (self.listen_address()?, self.tenant.to_ascii_lowercase());
         let (managed_identity, identities) = match &self.managed_identity {
             Some(section) => {
@@ -78,6 +86,7 @@ impl VaultConfig {
             managed_identity,
             identities,
             limits: self.limits.clone(),
+            signing_key_days: self.signing_key_days,
             admin: AdminListen::check(self.admin_listen.as_deref(), listen)?,
             tenants: self.tenants.clone(),
             vaults,
@@ -308,6 +317,7 @@ mod tests {
                 "client secret of \"server\" is empty",
             ),
             (fault(|c| c.limits.connections = 0), "connections is 0"),
+            (fault(|c| c.signing_key_days = 1), "signingKeyDays is 1, it must be from 2 to 3650"),
             (fault(|c| c.limits.idle_seconds = 0), "idleSeconds is 0, it must be from 1 to 3600"),
             (fault(|c| c.principals.push(c.principals[0].clone())), "\"server\" is there twice"),
             (

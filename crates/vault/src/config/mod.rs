@@ -65,6 +65,8 @@ pub struct VaultConfig {
     pub admin_listen: Option<String>,
     /// Where the lines of the audit trail go.
     pub audit: AuditSettings,
+    /// How many days a key signs tokens until the next one does; 2 to 3650.
+    pub signing_key_days: u32,
     /// A certificate of one's own; without it the vault makes one, and an authority for it.
     pub tls: Option<TlsSettings>,
     /// Who gets tokens without a secret, on this machine. Nobody, if absent.
@@ -157,6 +159,7 @@ impl Default for VaultConfig {
             principals: Vec::new(),
             admin_listen: None,
             tls: None,
+            signing_key_days: 90,
             audit: AuditSettings::default(),
             managed_identity: None,
             limits: Limits::default(),
@@ -202,6 +205,7 @@ impl VaultConfig {
             limits,
             admin_listen,
             tls,
+            signing_key_days,
         } = self;
         let port = |section: &Option<ManagedIdentitySettings>| {
             section.as_ref().map(|section| (section.listen.clone(), section.header.clone()))
@@ -216,6 +220,7 @@ impl VaultConfig {
             ("audit", *audit != other.audit),
             ("managedIdentity", port(managed_identity) != port(&other.managed_identity)),
             ("limits", *limits != other.limits),
+            ("signingKeyDays", *signing_key_days != other.signing_key_days),
             ("tls", *tls != other.tls),
             ("adminListen", *admin_listen != other.admin_listen),
         ]

@@ -1,5 +1,9 @@
 //! What a token says, and what the vault believes.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::Header;
 use serde::{Deserialize, Serialize};
 use strongroom_secrets::Random;
 
@@ -113,22 +117,39 @@ pub(crate) enum TokenFault {
 pub(crate) struct Authority {
     domain: String,
     tenants: Tenants,
-    /// The newest first: it signs, all of them check.
-    keys: Vec<SigningKey>,
+    /// The newest first: the first whose time has come signs, all of them check.
+    keys: ArcSwap<Vec<SigningKey>>,
 }
 
 impl Authority {
     /// `keys` has at least one key, the newest first.
     pub(crate) fn new(domain: &str, tenants: Tenants, keys: Vec<SigningKey>) -> Self {
-        Self { domain: domain.to_owned(), tenants, keys }
+        Self { domain: domain.to_owned(), tenants, keys: ArcSwap::from_pointee(keys) }
     }
 
     pub(super) fn tenants(&self) -> &Tenants {
         &self.tenants
     }
 
-    pub(super) fn keys(&self) -> &[SigningKey] {
-        &self.keys
+    /// All keys, the newest first.
+    pub(super) fn keys(&self) -> Arc<Vec<SigningKey>> {
+        self.keys.load_full()
+    }
+
+    /// Takes other keys from now on; at least one, the newest first.
+    pub(super) fn replace_keys(&self, keys: Vec<SigningKey>) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    /// Whether the key is here that a token says it was signed with. What is no token is nobody's.
+    pub(super) fn knows_key_of(&self, token: &str) -> bool {
+        if token.len() > MAX_LENGTH {
+            return true;
+        }
+        match jsonwebtoken::decode_header(token) {
+            Ok(Header { kid: Some(kid), .. }) => self.keys.load().iter().any(|key| key.kid() == kid),
+            _ => true,
+        }
     }
 
     /// Who issues a tenant's tokens. Without a port: the same vault may be reached through several.
@@ -160,8 +181,11 @@ impl Authority {
             ver: "1.0",
             xms_mirid: grant.resource_id.map(str::to_owned),
         };
-        self.keys
-            .first()
+        let keys = self.keys.load();
+        keys.iter()
+            .find(|key| key.created() <= now)
+            // The clock may have gone back behind the first one.
+            .or(keys.last())
             .ok_or_else(|| Error::new(crate::ErrorKind::Certificate, "there is no signing key"))?
             .sign(&claims)
             .map_err(|_| Error::new(crate::ErrorKind::Certificate, "the signing key does not sign"))
@@ -174,7 +198,8 @@ impl Authority {
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Invalid)?;
         let kid = header.kid.ok_or(TokenFault::Invalid)?;
-        let key = self.keys.iter().find(|key| key.kid() == kid).ok_or(TokenFault::Invalid)?;
+        let keys = self.keys.load();
+        let key = keys.iter().find(|key| key.kid() == kid).ok_or(TokenFault::Invalid)?;
         let claims: Presented = key.verify(token).map_err(|_| TokenFault::Invalid)?;
         if !self.tenants.issues(&claims.tid) || claims.iss != self.issuer(&claims.tid) {
             return Err(TokenFault::Issuer);
@@ -201,7 +226,7 @@ impl Authority {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+    use jsonwebtoken::{Algorithm, EncodingKey};
     use serde_json::{Value, json};
     use strongroom_secrets::random::SystemRandom;
 
@@ -214,7 +239,7 @@ mod tests {
 
     fn authority() -> Authority {
         let keyring = Keyring::alone(&SystemRandom);
-        let (key, stored) = SigningKey::generate(&keyring).unwrap();
+        let (key, stored) = SigningKey::generate(&keyring, NOW).unwrap();
         assert_eq!(SigningKey::open(&keyring, &stored).unwrap().kid(), key.kid());
         Authority::new("vault.localhost", Tenants::new("adfs", []), vec![key])
     }
@@ -230,14 +255,14 @@ mod tests {
             resource_id: None,
         };
         let token = authority.issue(&grant, NOW, &SystemRandom).unwrap();
-        authority.keys[0].verify(&token).unwrap()
+        authority.keys()[0].verify(&token).unwrap()
     }
 
     fn check(name: &str, value: impl Into<Value>) -> Result<Verified, TokenFault> {
         let authority = authority();
         let mut claims = claims(&authority);
         claims[name] = value.into();
-        authority.verify(&authority.keys[0].sign(&claims).unwrap(), Audience::KeyVault, NOW)
+        authority.verify(&authority.keys()[0].sign(&claims).unwrap(), Audience::KeyVault, NOW)
     }
 
     #[test]
@@ -262,7 +287,7 @@ mod tests {
         let mut claims = claims(&authority);
         claims["tid"] = "other".into();
         claims["iss"] = "https://login.vault.localhost/other/v2.0".into();
-        let token = authority.keys[0].sign(&claims).unwrap();
+        let token = authority.keys()[0].sign(&claims).unwrap();
         assert_eq!(
             authority.verify(&token, Audience::KeyVault, NOW),
             Err(TokenFault::Issuer),
@@ -284,16 +309,17 @@ mod tests {
     fn a_token_without_our_signature_is_not_believed() {
         let authority = authority();
         let claims = claims(&authority);
-        let good = authority.keys[0].sign(&claims).unwrap();
+        let good = authority.keys()[0].sign(&claims).unwrap();
         let parts: Vec<_> = good.split('.').collect();
         let encode = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let kid = authority.keys[0].kid();
+        let keys = authority.keys();
+        let kid = keys[0].kid();
         let other = self::authority();
-        let forged_elsewhere = other.keys[0].sign(&claims).unwrap();
+        let forged_elsewhere = other.keys()[0].sign(&claims).unwrap();
         let mut shared = Header::new(Algorithm::HS256);
         shared.kid = Some(kid.to_owned());
         let modulus =
-            serde_json::to_value(authority.keys[0].jwk()).unwrap()["n"].as_str().unwrap().to_owned();
+            serde_json::to_value(authority.keys()[0].jwk()).unwrap()["n"].as_str().unwrap().to_owned();
         let confused =
             jsonwebtoken::encode(&shared, &claims, &EncodingKey::from_secret(modulus.as_bytes())).unwrap();
         let none = encode(json!({"alg": "none", "typ": "JWT", "kid": kid}));
@@ -318,5 +344,36 @@ mod tests {
             );
         }
         assert!(authority.verify(&good, Audience::KeyVault, NOW).is_ok());
+    }
+
+    #[test]
+    fn the_newest_key_whose_time_has_come_signs_and_all_of_them_check() {
+        let keyring = Keyring::alone(&SystemRandom);
+        let key = |created| SigningKey::generate(&keyring, created).unwrap().0;
+        let authority =
+            Authority::new("vault.localhost", Tenants::new("adfs", []), vec![key(NOW + 100), key(NOW)]);
+        let principal = Principal::new("server", "client-1", Credentials::default());
+        let issue = |now| {
+            let grant = Grant {
+                tenant: "adfs",
+                audience: KEY_VAULT,
+                principal: &principal,
+                proof: Strength::Secret,
+                lifetime: LIFETIME,
+                resource_id: None,
+            };
+            authority.issue(&grant, now, &SystemRandom).unwrap()
+        };
+        for (now, signer) in [(NOW - 10, 1), (NOW, 1), (NOW + 99, 1), (NOW + 100, 0)] {
+            let token = issue(now);
+            let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+            assert_eq!(kid, authority.keys()[signer].kid(), "{now}");
+            assert!(authority.verify(&token, Audience::KeyVault, now).is_ok());
+            assert!(authority.knows_key_of(&token));
+        }
+        let old = issue(NOW);
+        authority.replace_keys(vec![key(NOW + 200)]);
+        assert_eq!(authority.verify(&old, Audience::KeyVault, NOW), Err(TokenFault::Invalid));
+        assert!(!authority.knows_key_of(&old) && authority.knows_key_of("a.b.c"));
     }
 }

@@ -85,7 +85,8 @@ fn document(endpoints: &Endpoints) -> Value {
 }
 
 pub(super) async fn keys(State(service): State<Arc<Service>>, Path(tenant): Path<String>) -> Response {
-    let keys = || service.authority().keys().iter().map(super::SigningKey::jwk).collect::<Vec<_>>();
+    let keys = service.authority().keys();
+    let keys = || keys.iter().map(super::SigningKey::jwk).collect::<Vec<_>>();
     reply(&service, known(&service, &tenant).map(|_| json!({ "keys": keys() })))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every host name of the port answers these. [`routes`] is the table of contents; [`signing`] holds the key, [`claims`]
 //! what a token says and how it is checked ([`believed`]: once, not on each call), [`form`] and [`grant`] the token request,
-//! [`assertion`] the statement that a client signs in the place of a secret, [`identity`] the tokens of managed
+//! [`assertion`] the statement that a client signs in the place of a secret, [`rotation`] how keys come and go, [`identity`] the tokens of managed
 //! identities, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
 //! [`resource`] and [`location`] tell for whom, for what and where tokens are issued.
 
@@ -18,6 +18,7 @@ mod grant;
 mod identity;
 mod location;
 mod resource;
+mod rotation;
 mod signing;
 mod tenant;
 
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 pub(crate) use believed::Believed;
 pub(crate) use claims::{Authority, TokenFault, Verified};
 pub(crate) use identity::{IdentityToken, is_known_resource, issue_for_identity};
+pub(crate) use rotation::Rotation;
 pub(crate) use signing::SigningKey;
 pub(crate) use tenant::Tenants;
 
@@ -42,7 +44,17 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// Whom a token is for, if it is one of ours, for this service, and of this time.
 pub(crate) async fn believe(service: &Service, token: &str) -> Result<Arc<Verified>, TokenFault> {
     let now = service.clock().now_seconds();
-    service.believed.or_check(token, now, || service.authority().verify(token, Audience::KeyVault, now))
+    let check = || {
+        service.believed.or_check(token, now, || service.authority().verify(token, Audience::KeyVault, now))
+    };
+    match check() {
+        Err(TokenFault::Invalid)
+            if !service.authority().knows_key_of(token) && service.look_for_signing_keys().await =>
+        {
+            check()
+        }
+        checked => checked,
+    }
 }
 
 /// All paths of the token service.

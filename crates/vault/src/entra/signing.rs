@@ -14,6 +14,8 @@ use crate::store::SealedSigningKey;
 /// A key that signs and checks tokens.
 pub(crate) struct SigningKey {
     kid: String,
+    /// From when on it signs, in Unix seconds.
+    created: i64,
     encoding: EncodingKey,
     decoding: DecodingKey,
     /// The public half, as the JWKS shows it.
@@ -21,15 +23,15 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Draws a key. Takes some tenths of a second.
-    pub(crate) fn generate(keyring: &Keyring) -> Result<(Self, SealedSigningKey)> {
+    /// Draws a key that signs from `created` on, in Unix seconds. Takes some tenths of a second.
+    pub(crate) fn generate(keyring: &Keyring, created: i64) -> Result<(Self, SealedSigningKey)> {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(|error| {
             Error::new(ErrorKind::Certificate, format!("cannot make a signing key: {error}"))
         })?;
         let pem = Zeroizing::new(pair.serialize_pem());
-        let key = Self::from_pem(&pem)?;
+        let key = Self::from_pem(&pem, created)?;
         let sealed = keyring.seal(&Binding::signing_key(&key.kid), pem.as_bytes());
-        let sealed = SealedSigningKey { kid: key.kid.clone(), sealed };
+        let sealed = SealedSigningKey { kid: key.kid.clone(), sealed, created };
         Ok((key, sealed))
     }
 
@@ -46,10 +48,10 @@ impl SigningKey {
                 )
                 .with_hint("restore the database from a backup")
             })
-            .and_then(|pem| Self::from_pem(&pem))
+            .and_then(|pem| Self::from_pem(&pem, stored.created))
     }
 
-    fn from_pem(pem: &str) -> Result<Self> {
+    fn from_pem(pem: &str, created: i64) -> Result<Self> {
         let unusable = |_| Error::new(ErrorKind::Certificate, "a signing key cannot be used");
         let encoding = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(unusable)?;
         let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::RS256).map_err(unusable)?;
@@ -57,11 +59,16 @@ impl SigningKey {
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
         let decoding = DecodingKey::from_jwk(&jwk).map_err(unusable)?;
-        Ok(Self { kid, encoding, decoding, jwk })
+        Ok(Self { kid, created, encoding, decoding, jwk })
     }
 
     pub(super) fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// From when on it signs, in Unix seconds.
+    pub(super) fn created(&self) -> i64 {
+        self.created
     }
 
     pub(super) fn jwk(&self) -> &Jwk {

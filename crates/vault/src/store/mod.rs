@@ -19,6 +19,7 @@ mod probe;
 mod read;
 mod rekey;
 mod restore;
+mod signing_keys;
 mod snapshot;
 mod writer;
 
@@ -57,6 +58,8 @@ pub(crate) struct VaultId(i64);
 pub(crate) struct SealedSigningKey {
     pub(crate) kid: String,
     pub(crate) sealed: Sealed,
+    /// From when on it signs, in Unix seconds.
+    pub(crate) created: i64,
 }
 
 /// The database while it is being prepared: one connection, no writer yet. On PostgreSQL no other process prepares it
@@ -147,22 +150,17 @@ impl Preparing {
 
     /// All keys that sign tokens, the newest first.
     pub(crate) async fn signing_keys(&mut self) -> Result<Vec<SealedSigningKey>> {
-        signing_keys(&mut self.connection)
+        signing_keys::all(&mut self.connection)
             .await
             .map_err(|error| database_error("read the signing keys", error))
     }
 
     /// Adds a key that signs tokens.
-    pub(crate) async fn add_signing_key(&mut self, key: &SealedSigningKey, now: i64) -> Result<()> {
-        sqlx::query("INSERT INTO signing_key (kid, data_key, sealed, created) VALUES ($1, $2, $3, $4)")
-            .bind(&key.kid)
-            .bind(key.sealed.key)
-            .bind(&key.sealed.bytes)
-            .bind(now)
-            .execute(&mut self.connection)
+    pub(crate) async fn add_signing_key(&mut self, key: &SealedSigningKey) -> Result<()> {
+        signing_keys::insert(&mut self.connection, key, None)
             .await
-            .map_err(|error| database_error("store a signing key", error))?;
-        Ok(())
+            .map(drop)
+            .map_err(|error| database_error("store a signing key", error))
     }
 
     /// Finds a vault by its name in lower case, or makes it.
@@ -238,15 +236,6 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
-}
-
-async fn signing_keys(connection: &mut AnyConnection) -> sqlx::Result<Vec<SealedSigningKey>> {
-    let rows: Vec<(String, i64, Vec<u8>)> =
-        sqlx::query_as("SELECT kid, data_key, sealed FROM signing_key ORDER BY created DESC, kid")
-            .fetch_all(connection)
-            .await?;
-    let key = |(kid, key, bytes)| SealedSigningKey { kid, sealed: Sealed { key, bytes } };
-    Ok(rows.into_iter().map(key).collect())
 }
 
 /// A failure of the database. The databases' messages name tables and files, never the values that were bound.

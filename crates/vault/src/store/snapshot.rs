@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::database::{self, Database, Kind};
 use super::entries::{self, SealedEntry};
-use super::{SealedSigningKey, Store, data_keys, database_error};
+use super::{SealedSigningKey, Store, data_keys, database_error, signing_keys};
 use crate::error::Result;
 use crate::keys::{Binding, Keyring, NotAuthentic, Sealed, WrappedKey};
 
@@ -150,7 +150,7 @@ impl Snapshot {
     }
 
     pub(super) async fn signing_keys(&mut self) -> sqlx::Result<Vec<SealedSigningKey>> {
-        super::signing_keys(&mut self.connection).await
+        signing_keys::all(&mut self.connection).await
     }
 
     pub(super) async fn end(self) {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::data_keys::{self, Resealed};
 use super::database::{self, Database, Failure, Kind};
 use super::model::{Change, Record, Refusal, WriteError};
-use super::{Known, apply, entries};
+use super::{Known, SealedSigningKey, apply, entries, signing_keys};
 use crate::audit::{Audit, Unrecorded, Witness};
 use crate::keys::{Sealed, WrappedKey};
 
@@ -62,6 +62,12 @@ pub(super) enum Work {
         keys: Vec<WrappedKey>,
         now: i64,
     },
+    AddSigningKey {
+        key: SealedSigningKey,
+        /// Only if there is none that is newer.
+        newest: Option<i64>,
+    },
+    RemoveSigningKeys(Vec<String>),
     Reseal(Vec<Resealed>),
     Retire {
         current: i64,
@@ -290,6 +296,10 @@ async fn apply(transaction: &mut AnyConnection, work: &Work) -> sqlx::Result<Out
             Outcome::Entry(entries::delete(transaction, kind, key, *after).await?)
         }
         Work::ChangeKeys { keys, now } => Outcome::Entry(data_keys::change(transaction, keys, *now).await?),
+        Work::AddSigningKey { key, newest } => {
+            Outcome::Count(signing_keys::insert(transaction, key, *newest).await?)
+        }
+        Work::RemoveSigningKeys(kids) => Outcome::Count(signing_keys::remove(transaction, kids).await?),
         Work::Reseal(rows) => Outcome::Count(data_keys::reseal(transaction, rows).await?),
         Work::Retire { current, now } => {
             Outcome::Count(data_keys::retire(transaction, *current, *now).await?)

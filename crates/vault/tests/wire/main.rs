@@ -19,6 +19,7 @@ mod protocol;
 mod quota;
 mod reloading;
 mod roles;
+mod rotation;
 mod scopes;
 mod secrets;
 mod sharing;

@@ -158,3 +158,17 @@ async fn a_database_that_is_not_there_is_named_without_its_password() {
     let text = format!("{error} {error:?}");
     assert!(text.contains("postgres://u@127.0.0.1:1/nowhere") && !text.contains("hunter2"), "{text}");
 }
+
+#[tokio::test]
+async fn a_token_by_a_key_that_one_process_has_just_made_is_believed_by_the_other() {
+    let (store, keys) = (new_database().await, tempfile::tempdir().unwrap());
+    let key = keys.path().join("master.key");
+    let (first, second) = (start(&store, key.clone()).await, start(&store, key).await);
+    let before = first.officer().await;
+    first.clock.advance_millis(1000);
+    first.running.rotate_signing_key().await.unwrap();
+    for token in [first.officer().await.token, before.token] {
+        let two = Session { vault: &second, base: second.running.url("v1"), token };
+        two.get("/secrets").await.is(200);
+    }
+}

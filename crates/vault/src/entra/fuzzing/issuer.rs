@@ -29,7 +29,7 @@ pub(crate) struct Issuer {
 impl Issuer {
     pub(crate) fn new() -> Self {
         let keyring = Keyring::alone(&SystemRandom);
-        let (key, _) = SigningKey::generate(&keyring).unwrap();
+        let (key, _) = SigningKey::generate(&keyring, 0).unwrap();
         let authority = Authority::new(DOMAIN, Tenants::new("adfs", []), vec![key]);
         let principal = Principal::new("server", "client-1", Credentials::default());
         let grant = Grant {
