@@ -22,6 +22,8 @@ pub(super) enum Peer {
     Vault,
     /// The token endpoint.
     Authority,
+    /// What a host gives tokens by to what runs on it.
+    ManagedIdentity,
 }
 
 /// Why no answer came back that could be looked at.
@@ -43,6 +45,8 @@ pub(super) enum Cause {
     Redirect(String),
     /// The bounded retries met nothing but this status.
     Refused(u16),
+    /// A program that was asked for a token gave none; what it said.
+    NoToken(String),
 }
 
 /// A request that was never answered usably. It travels inside the SDK's error and is found there again.
@@ -55,6 +59,8 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn into_azure(self) -> AzureError {
         let kind = match self.cause {
+            // The SDK would try for more than a minute: a machine without an identity is not that slow to say so.
+            _ if self.peer == Peer::ManagedIdentity => AzureErrorKind::Other,
             Cause::NotConnected(_) | Cause::UnknownHost => AzureErrorKind::Connection,
             Cause::Lost(_) => AzureErrorKind::Io,
             _ => AzureErrorKind::Other,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::http::pager::PagerContinuation;
 use azure_core::http::{
-    ClientMethodOptions, ClientOptions, Context, ItemIterator, PageIterator, RetryOptions, Transport,
+    ClientMethodOptions, ClientOptions, Context, ItemIterator, PageIterator, RetryOptions, Transport, Url,
 };
 use azure_core::http::{Response, UserAgentOptions};
 use azure_security_keyvault_secrets::models::{
@@ -22,6 +22,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::channel::{Channel, Peer};
+use super::credential::TokenSource;
 use super::failure::{Doing, Role};
 use super::retry::{Attempt, Retry, backoff};
 use super::{AuthorityHost, AzureConfig, VaultUrl, models};
@@ -41,8 +42,9 @@ pub struct AzureProvider {
     client: SecretClient,
     vault: VaultUrl,
     authority: AuthorityHost,
-    /// Kept to look for in texts of the token endpoint, not to be sent: the credential has its own copy.
-    client_secret: SecretValue,
+    tokens: TokenSource,
+    /// Kept to look for in texts of the token endpoint, not to be sent: the credential has its own copies.
+    secrets: Vec<SecretValue>,
     call_timeout: Duration,
 }
 
@@ -54,8 +56,13 @@ impl AzureProvider {
     pub fn new(config: &AzureConfig) -> Result<Self> {
         let AzureConfig { vault, authority, credential, trust, call_timeout } = config;
         let tls = trust.client_config()?;
-        let options = |peer, url, host| -> Result<ClientOptions> {
-            let channel = Channel::new(peer, url, transport::client(tls.clone(), host, *call_timeout)?);
+        let options = |peer, url: &Url| -> Result<ClientOptions> {
+            let host = url.host_str().unwrap_or_default();
+            let client = match peer {
+                Peer::ManagedIdentity => transport::host_client(tls.clone(), *call_timeout)?,
+                Peer::Vault | Peer::Authority => transport::client(tls.clone(), host, *call_timeout)?,
+            };
+            let channel = Channel::new(peer, url, client);
             Ok(ClientOptions {
                 transport: Some(Transport::new(Arc::new(channel))),
                 per_call_policies: vec![Arc::new(Retry::new(peer, *call_timeout))],
@@ -64,14 +71,13 @@ impl AzureProvider {
                 ..ClientOptions::default()
             })
         };
-        let credential_options = options(Peer::Authority, authority.url(), authority.host())?;
         let client_options = SecretClientOptions {
-            client_options: options(Peer::Vault, vault.url(), vault.host())?,
+            client_options: options(Peer::Vault, vault.url())?,
             ..SecretClientOptions::default()
         };
         let client = SecretClient::new(
             vault.url().as_str(),
-            credential.build(authority, credential_options)?,
+            credential.build(authority, &options)?,
             Some(client_options),
         )
         .map_err(|_| {
@@ -81,14 +87,15 @@ impl AzureProvider {
             client,
             vault: vault.clone(),
             authority: authority.clone(),
-            client_secret: credential.secrets().clone(),
+            tokens: credential.token_source(authority),
+            secrets: credential.secrets(),
             call_timeout: *call_timeout,
         })
     }
 
     fn doing(&self, what: String, role: Role) -> Doing<'_> {
-        let secrets = vec![&self.client_secret];
-        Doing { what, role, vault: &self.vault, authority: &self.authority, secrets }
+        let secrets = self.secrets.iter().collect();
+        Doing { what, role, vault: &self.vault, authority: &self.authority, tokens: &self.tokens, secrets }
     }
 
     /// Runs `call`, and again while the vault answers that the secret is being deleted or recovered, until the call's time

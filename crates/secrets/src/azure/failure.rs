@@ -10,6 +10,7 @@ use azure_core::http::RawResponse;
 use serde::Deserialize;
 
 use super::channel::{Cause, Failure, Peer, find};
+use super::credential::TokenSource;
 use super::{AuthorityHost, VaultUrl};
 use crate::{Error, ErrorKind, SecretValue};
 
@@ -25,6 +26,8 @@ pub(super) struct Doing<'a> {
     pub(super) role: Role,
     pub(super) vault: &'a VaultUrl,
     pub(super) authority: &'a AuthorityHost,
+    /// Who gives the tokens.
+    pub(super) tokens: &'a TokenSource,
     /// Texts that no message may hold.
     pub(super) secrets: Vec<&'a SecretValue>,
 }
@@ -92,6 +95,7 @@ impl Doing<'_> {
         let (host, url, whose) = match failure.peer {
             Peer::Vault => (self.vault.host(), self.vault.to_string(), "the vault"),
             Peer::Authority => (self.authority.host(), self.authority.to_string(), "the token endpoint"),
+            Peer::ManagedIdentity => ("its host", self.tokens.name.clone(), "the managed identity endpoint"),
         };
         match &failure.cause {
             Cause::UnknownHost => {
@@ -99,6 +103,7 @@ impl Doing<'_> {
                 error.with_hint(match failure.peer {
                     Peer::Vault => "is the vault's name right (parameters.vaultName, AZURE_KEY_VAULT_NAME), and does DNS work?",
                     Peer::Authority => "is the authority host right (AZURE_AUTHORITY_HOST), and does DNS work?",
+                    Peer::ManagedIdentity => "is IDENTITY_ENDPOINT right?",
                 })
             }
             Cause::Untrusted(reason) => {
@@ -106,6 +111,15 @@ impl Doing<'_> {
                 self.fail(ErrorKind::Untrusted, &why).with_hint(
                     "name its certificate authority in parameters.caFile (OM_SM_CA_FILE) or SSL_CERT_FILE",
                 )
+            }
+            Cause::NoToken(said) => {
+                let why = format!("{} gave no token ({})", self.tokens.name, self.presentable(said));
+                self.fail(ErrorKind::Unauthenticated, &why).with_hint(self.tokens.hint)
+            }
+            Cause::NotConnected(reason) if failure.peer == Peer::ManagedIdentity => {
+                let why = format!("{url} cannot be reached ({reason})");
+                self.fail(ErrorKind::Unauthenticated, &why)
+                    .with_hint("this machine has no managed identity, or IDENTITY_ENDPOINT is wrong")
             }
             Cause::NotConnected(reason) => {
                 let error = self.fail(ErrorKind::Unavailable, &format!("{url} cannot be reached ({reason})"));
@@ -149,7 +163,7 @@ impl Doing<'_> {
         let refusal: Option<Refusal> =
             answer.and_then(|answer| serde_json::from_slice(answer.body().as_ref()).ok());
         let Some(refusal) = refusal else {
-            let why = format!("{} gave no token, and no reason that can be understood", self.authority);
+            let why = format!("{} gave no token, and no reason that can be understood", self.tokens.name);
             return self.fail(ErrorKind::Unauthenticated, &why).with_hint("is the authority host right?");
         };
         let (why, hint) = match refusal.error_codes.first() {
@@ -160,7 +174,13 @@ impl Doing<'_> {
             Some(7_000_222) => ("the client secret has expired", "make a new one for the app registration"),
             Some(700_016) => ("the client id is not known in this tenant", "check client id and tenant id"),
             Some(90_002) => ("the tenant is not known", "check the tenant id and the authority host"),
-            _ => ("no token was given", "check tenant id, client id and client secret"),
+            Some(700_027) => ("the certificate is not one of the app's", "add it to the app registration"),
+            Some(700_024) => ("the assertion is out of its time", "check this machine's clock"),
+            Some(70_021 | 700_211..=700_213) => (
+                "the app has no federated credential for this token",
+                "compare issuer, subject and audience, letter for letter",
+            ),
+            _ => ("no token was given", self.tokens.hint),
         };
         let code = match refusal.error_codes.first() {
             Some(code) => format!("AADSTS{code}"),
@@ -170,7 +190,7 @@ impl Doing<'_> {
         let description =
             if known { String::new() } else { self.presentable(first_line(&refusal.error_description)) };
         let separator = if description.is_empty() { "" } else { ": " };
-        let why = format!("{why} ({code} from {}){separator}{description}", self.authority);
+        let why = format!("{why} ({code} from {}){separator}{description}", self.tokens.name);
         self.fail(ErrorKind::Unauthenticated, &why).with_hint(hint)
     }
 
@@ -311,6 +331,10 @@ mod tests {
             role: Role::Officer,
             vault: &"https://v1.vault.azure.net".parse().unwrap(),
             authority: &AuthorityHost::default(),
+            tokens: &TokenSource {
+                name: AuthorityHost::PUBLIC_CLOUD.to_owned(),
+                hint: "check tenant id, client id and client secret",
+            },
             secrets: vec![&value],
         };
         doing.explain(error)

@@ -21,4 +21,6 @@ mod retry;
 
 pub use client::AzureProvider;
 pub use config::{AuthorityHost, AzureConfig, DEFAULT_CALL_TIMEOUT, VaultUrl};
-pub use credential::{ClientSecret, Credential};
+pub use credential::{
+    AzureCli, ClientCertificate, ClientSecret, Credential, CredentialKind, ManagedIdentity, WorkloadIdentity,
+};

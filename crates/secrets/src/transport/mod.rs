@@ -46,3 +46,27 @@ pub fn client(tls: rustls::ClientConfig, host: &str, timeout: Duration) -> Resul
         Error::new(ErrorKind::Configuration, "cannot set up an HTTPS client").with_source(error)
     })
 }
+
+/// How long the endpoint that a host gives to what runs on it may take to accept a connection: it is on the host itself.
+const HOST_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A client for the endpoint that a host gives to what runs on it: plain HTTP, and never through a proxy.
+///
+/// # Errors
+/// [`Configuration`](ErrorKind::Configuration) if the client cannot be set up.
+pub fn host_client(tls: rustls::ClientConfig, timeout: Duration) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Resolver)
+        .no_proxy()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(HOST_CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorKind::Configuration, "cannot set up an HTTP client").with_source(error)
+        })
+}
