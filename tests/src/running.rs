@@ -128,6 +128,15 @@ impl Running {
         self.end().await
     }
 
+    /// Asks the program to read its configuration again (SIGHUP).
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn hang_up(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, Signal::HUP).expect("a process that runs");
+    }
+
     /// Kills the program at once (SIGKILL), as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

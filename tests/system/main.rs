@@ -11,3 +11,4 @@ mod quickstart;
 mod recorded_rows;
 mod resolve;
 mod serve;
+mod vault_commands;

@@ -40,6 +40,11 @@ impl Folder {
             })
     }
 
+    /// Whether a process has ever taken the folder.
+    pub(crate) fn has_been_used(&self) -> bool {
+        self.0.join("vault.lock").exists()
+    }
+
     /// Takes the folder for this process until the answer is dropped.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let path = self.0.join("vault.lock");

@@ -69,7 +69,8 @@ pub struct Options {
     /// Whether Azure's own names are answered too, with a certificate of a second authority: for who maps them to this
     /// machine.
     pub answer_as_azure: bool,
-    /// Whether the vault is for development: nothing in it is worth anything.
+    /// Whether the vault is for development: nothing in it is worth anything. A configuration that is made then has a
+    /// principal for each role.
     pub dev: bool,
     /// The time for tokens, certificates and secrets.
     pub clock: Arc<dyn Clock>,
@@ -146,7 +147,10 @@ impl Vault {
         let (config, config_path) = match config {
             Some(found) => found,
             None => {
-                let made = VaultConfig::for_development("dev", &*options.random);
+                let made = match options.dev {
+                    true => VaultConfig::with_each_role("dev", &*options.random),
+                    false => VaultConfig::for_development("dev", &*options.random),
+                };
                 made.write(&folder.config())?;
                 (made, Some(folder.config()))
             }

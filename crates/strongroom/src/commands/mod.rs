@@ -18,7 +18,7 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     MigrateSecrets(migrate_secrets::MigrateSecretsArgs),
     Resolve(resolve::ResolveArgs),
-    Vault(vault::VaultArgs),
+    Vault(Box<vault::VaultArgs>),
 }
 
 impl Command {
@@ -29,12 +29,16 @@ impl Command {
             Self::Serve(args) => Box::pin(serve::run(args)).await,
             Self::MigrateSecrets(args) => Box::pin(migrate_secrets::run(args)).await,
             Self::Resolve(args) => Box::pin(resolve::run(args)).await,
-            Self::Vault(args) => Box::pin(vault::run(args)).await,
+            Self::Vault(args) => Box::pin(vault::run(*args)).await,
         }
     }
 
     /// Whether it is a server, whose log says what it does.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Vault(_))
+        match self {
+            Self::Serve(_) => true,
+            Self::Vault(args) => args.serves(),
+            Self::Quickstart(_) | Self::MigrateSecrets(_) | Self::Resolve(_) => false,
+        }
     }
 }

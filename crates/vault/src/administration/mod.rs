@@ -12,6 +12,8 @@ mod roles;
 pub(crate) mod socket;
 mod vaults;
 
+use std::path::Path;
+
 use serde_json::Value;
 
 pub use order::{NewPrincipal, NewSecret, Order};
@@ -59,6 +61,11 @@ impl Administration {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a vault has ever run on the data folder.
+    pub fn is_there(data_dir: &Path) -> bool {
+        Folder::at(data_dir).has_been_used()
     }
 
     /// Whether a running vault carries out the orders.

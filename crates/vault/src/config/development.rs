@@ -16,19 +16,26 @@ impl VaultConfig {
     /// A vault named `vault`, a principal `server` that may do everything with its secrets, and a principal `ingestion`
     /// that may read them. Ids and client secrets (256 bits) are drawn.
     pub fn for_development(vault: &str, random: &dyn Random) -> Self {
-        let principal = |name: &str, role: BuiltIn| PrincipalSettings {
-            name: name.to_owned(),
-            client_id: random.uuid().to_string(),
-            client_secret: Some(SecretValue::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()))),
-            roles: vec![RoleAssignment::new(vault, role.name())],
-            ..PrincipalSettings::default()
-        };
         Self {
             vaults: vec![VaultSettings::named(vault)],
             principals: vec![
-                principal("server", BuiltIn::SecretsOfficer),
-                principal("ingestion", BuiltIn::SecretsUser),
+                principal("server", vault, BuiltIn::SecretsOfficer, random),
+                principal("ingestion", vault, BuiltIn::SecretsUser, random),
             ],
+            ..Self::default()
+        }
+    }
+
+    /// A vault named `vault` and a principal for each of Azure's roles: `officer`, `user`, `reader`, `administrator`. Ids and
+    /// client secrets are drawn.
+    pub(crate) fn with_each_role(vault: &str, random: &dyn Random) -> Self {
+        let principals = BuiltIn::ALL.iter().map(|role| {
+            let name = role.name().rsplit(' ').next().unwrap_or_default().to_ascii_lowercase();
+            principal(&name, vault, *role, random)
+        });
+        Self {
+            vaults: vec![VaultSettings::named(vault)],
+            principals: principals.collect(),
             ..Self::default()
         }
     }
@@ -102,6 +109,16 @@ impl VaultConfig {
     }
 }
 
+fn principal(name: &str, vault: &str, role: BuiltIn, random: &dyn Random) -> PrincipalSettings {
+    PrincipalSettings {
+        name: name.to_owned(),
+        client_id: random.uuid().to_string(),
+        client_secret: Some(SecretValue::new(URL_SAFE_NO_PAD.encode(random.bytes::<32>()))),
+        roles: vec![RoleAssignment::new(vault, role.name())],
+        ..PrincipalSettings::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -109,6 +126,14 @@ mod tests {
     use strongroom_secrets::random::SystemRandom;
 
     use super::*;
+
+    #[test]
+    fn each_role_of_azures_has_its_principal() {
+        let made = VaultConfig::with_each_role("dev", &SystemRandom);
+        let names: Vec<_> = made.principals.iter().map(|principal| principal.name.as_str()).collect();
+        assert_eq!(names, ["officer", "user", "reader", "administrator"]);
+        made.check().unwrap();
+    }
 
     #[test]
     fn what_is_written_is_read_back_and_private() {

@@ -21,7 +21,7 @@ pub(super) struct EnvArgs {
 
 pub(super) async fn run(args: &VaultArgs, env: &EnvArgs) -> anyhow::Result<ExitCode> {
     let environment =
-        Environment::collect(&args.data_dir, args.config.as_deref(), &env.principal, env.vault.as_deref())?;
+        Environment::collect(&args.data_dir(), args.config.as_deref(), &env.principal, env.vault.as_deref())?;
     if let Some(line) = environment.missing_hosts_line().await {
         writeln!(
             io::stderr(),

@@ -1,9 +1,16 @@
 //! `strongroom vault`: the embedded Key Vault as a server of its own, and what its owner and its users do with it.
 
+mod development;
 mod env;
+mod input;
+mod orders;
+mod principal;
+mod role;
+mod secrets;
 mod serve;
 mod store;
 mod trust;
+mod vaults;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,9 +26,9 @@ use strongroom_vault::Quota;
 /// (may do everything) and `ingestion` (may read). It is ready when GET /healthz on its port answers 200.
 #[derive(Debug, Args)]
 pub(crate) struct VaultArgs {
-    /// The folder for the database, keys and certificates; one process at a time uses it
-    #[arg(long, value_name = "DIR", default_value = "strongroom-data/vault", global = true)]
-    data_dir: PathBuf,
+    /// The folder for the database, keys and certificates, one process at a time uses it; without it, strongroom-data/vault
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
 
     /// The configuration; without it, vault.yaml in the data folder
     #[arg(long, value_name = "FILE", global = true)]
@@ -37,6 +44,11 @@ pub(crate) struct VaultArgs {
     /// Take no more calls than Azure does; `azure,retry-after` tells refused clients when to come again
     #[arg(long, value_name = "azure")]
     quota: Option<Quota>,
+
+    /// Start for development: a vault `dev`, a principal for each role, and their variables on standard output, ready to be
+    /// pasted. Without --data-dir all is gone at the end
+    #[arg(long)]
+    dev: bool,
 
     /// Let calls fail as the file says (docs/vault.md); only with --dev
     #[arg(long, value_name = "FILE")]
@@ -57,17 +69,63 @@ enum VaultCommand {
     Env(env::EnvArgs),
     /// Print how clients, and the system, come to trust the vault's certificate
     Trust(trust::TrustArgs),
+
+    /// Make a vault
+    Create(vaults::CreateArgs),
+    /// List the vaults
+    Vaults(vaults::VaultsArgs),
+    /// Say who may sign in
+    #[command(subcommand)]
+    Principal(principal::PrincipalCommand),
+    /// Say what principals may do
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+    /// Let the running vault read vault.yaml again, as SIGHUP does, and tell what came of it
+    Reload(vaults::ReloadArgs),
+
+    /// Write a new version of a secret; its value comes from standard input or a file
+    Put(secrets::PutArgs),
+    /// Print a secret's value and nothing else
+    Get(secrets::GetArgs),
+    /// List secrets, versions or deleted secrets; never values
+    List(secrets::ListArgs),
+    /// Delete a secret; it can be recovered until it is purged
+    Delete(secrets::DeleteArgs),
+    /// Bring a deleted secret back
+    Recover(secrets::RecoverArgs),
+}
+
+impl VaultArgs {
+    /// The data folder.
+    fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| PathBuf::from("strongroom-data/vault"))
+    }
+
+    /// Whether the vault is run, and not one of its commands.
+    pub(crate) fn serves(&self) -> bool {
+        self.command.is_none()
+    }
 }
 
 /// Serves the vault until it is asked to end, or prints what was asked for.
 ///
 /// # Errors
 /// A [`strongroom_vault::Error`]; its `is_usage` tells a wrong configuration from a failure.
-pub(crate) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
-    match &args.command {
-        Some(VaultCommand::Env(env)) => env::run(&args, env).await,
-        Some(VaultCommand::Trust(trust)) => trust::run(&args, trust),
+pub(crate) async fn run(mut args: VaultArgs) -> anyhow::Result<ExitCode> {
+    match args.command.take() {
         None => serve::run(args).await,
+        Some(VaultCommand::Env(env)) => env::run(&args, &env).await,
+        Some(VaultCommand::Trust(trust)) => trust::run(&args, &trust),
+        Some(VaultCommand::Create(create)) => vaults::create(&args, create).await,
+        Some(VaultCommand::Vaults(list)) => vaults::list(&args, &list).await,
+        Some(VaultCommand::Principal(command)) => principal::run(&args, command).await,
+        Some(VaultCommand::Role(command)) => role::run(&args, command).await,
+        Some(VaultCommand::Reload(reload)) => vaults::reload(&args, &reload).await,
+        Some(VaultCommand::Put(put)) => secrets::put(put).await,
+        Some(VaultCommand::Get(get)) => secrets::get(get).await,
+        Some(VaultCommand::List(list)) => secrets::list(list).await,
+        Some(VaultCommand::Delete(delete)) => secrets::delete(delete).await,
+        Some(VaultCommand::Recover(recover)) => secrets::recover(recover).await,
     }
 }
 
@@ -90,7 +148,7 @@ mod tests {
             "vault --data-dir D env --principal server --vault v1",
         ] {
             let args = Line::try_parse_from(line.split(' ')).unwrap().vault;
-            assert_eq!(args.data_dir, PathBuf::from("D"));
+            assert_eq!(args.data_dir(), PathBuf::from("D"));
             let Some(VaultCommand::Env(env)) = args.command else { panic!("{line} prints variables") };
             assert_eq!((env.principal.as_str(), env.vault.as_deref()), ("server", Some("v1")));
         }

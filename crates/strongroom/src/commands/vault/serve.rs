@@ -3,26 +3,33 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use strongroom_vault::{ConfigSource, Options, Running, Vault};
+use strongroom_vault::{ConfigSource, Options, Running, Vault, VaultConfig};
 
 use super::VaultArgs;
+use super::development::Development;
 use crate::signals::{HangUps, Signals};
 
 pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
-    let mut options = Options::new(args.data_dir);
+    let dev = if args.dev { Some(Development::new(args.data_dir.as_deref())?) } else { None };
+    let mut options =
+        Options::new(dev.as_ref().map_or_else(|| args.data_dir(), |dev| dev.data_dir().to_owned()));
     options.config = args.config.map_or(ConfigSource::Folder, ConfigSource::File);
     args.store.apply(&mut options)?;
     options.listen = args.listen;
     options.quota = args.quota;
     options.faults = args.faults;
     options.answer_as_azure = args.answer_as_azure;
+    options.dev = args.dev;
     let mut signals = Signals::listen()?;
     let mut hang_ups = HangUps::listen()?;
-    let running = tokio::select! {
-        started = async { Vault::open(options).await?.start(None).await } => started?,
+    let (running, config) = tokio::select! {
+        started = start(options) => started?,
         () = signals.asked_to_end() => return Ok(ExitCode::SUCCESS),
     };
     write!(io::stderr(), "{}", greeting(&running))?;
+    if let Some(dev) = &dev {
+        dev.print_variables(&config).await?;
+    }
     loop {
         tokio::select! {
             () = signals.asked_to_end() => break,
@@ -32,6 +39,12 @@ pub(super) async fn run(args: VaultArgs) -> anyhow::Result<ExitCode> {
     }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn start(options: Options) -> strongroom_vault::Result<(Running, VaultConfig)> {
+    let vault = Vault::open(options).await?;
+    let config = vault.config().clone();
+    Ok((vault.start(None).await?, config))
 }
 
 /// What a person wants to know once it runs.

@@ -19,7 +19,7 @@ pub(super) struct TrustArgs {
 }
 
 pub(super) fn run(args: &VaultArgs, trust: &TrustArgs) -> anyhow::Result<ExitCode> {
-    let found = Trust::find(&args.data_dir, args.config.as_deref())?;
+    let found = Trust::find(&args.data_dir(), args.config.as_deref())?;
     let text = match (trust.json, found.files()) {
         (true, files) => {
             let bundle = (!files.is_empty()).then(|| found.bundle());

@@ -1,0 +1,109 @@
+//! What the owner's commands share: finding who carries an order out, and printing what came of it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+use strongroom_vault::{Administration, ConfigSource, Options, Order};
+
+use super::VaultArgs;
+use crate::exit::Usage;
+
+/// How the answer is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Format {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Finds the vault that runs on the data folder, else opens the folder. Commands for owners never make one.
+pub(super) async fn reach(args: &VaultArgs) -> anyhow::Result<Administration> {
+    let data_dir = args.data_dir();
+    if !Administration::is_there(&data_dir) {
+        return Err(Usage(format!(
+            "there is no vault in {} (name its folder with --data-dir; the first start of `strongroom vault` makes it)",
+            data_dir.display()
+        ))
+        .into());
+    }
+    let mut options = Options::new(data_dir);
+    options.config = args.config.clone().map_or(ConfigSource::Folder, ConfigSource::File);
+    args.store.apply(&mut options)?;
+    Ok(Administration::reach(options).await?)
+}
+
+/// Carries out one order.
+pub(super) async fn carry_out(args: &VaultArgs, order: Order) -> anyhow::Result<Value> {
+    let administration = reach(args).await?;
+    let done = administration.carry_out(order).await;
+    administration.close().await;
+    Ok(done?)
+}
+
+/// Carries out one order and prints its answer: as it is, or as people read it.
+pub(super) async fn run(
+    args: &VaultArgs,
+    order: Order,
+    format: Format,
+    text: impl FnOnce(&Value) -> String,
+) -> anyhow::Result<ExitCode> {
+    let done = carry_out(args, order).await?;
+    let mut stdout = io::stdout().lock();
+    if format.json {
+        serde_json::to_writer_pretty(&mut stdout, &done)?;
+        writeln!(stdout)?;
+    } else {
+        stdout.write_all(text(&done).as_bytes())?;
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A member as text; nothing, if it is absent.
+pub(super) fn word(value: &Value, member: &str) -> String {
+    match &value[member] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The elements of a list.
+pub(super) fn elements(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Lines whose columns stand under each other. The first line is the heading.
+pub(super) fn table(lines: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for line in lines {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<_> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_under_each_other_and_no_line_ends_in_spaces() {
+        let line = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let text = table(&[line(["NAME", "ÄÖ", "LAST"]), line(["a", "bbb", ""]), line(["longer", "", "x"])]);
+        assert_eq!(text, "NAME    ÄÖ   LAST\na       bbb\nlonger       x\n");
+        assert_eq!(table(&[]), "");
+    }
+}
