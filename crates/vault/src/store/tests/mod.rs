@@ -4,6 +4,7 @@ mod checking;
 mod keeping;
 mod keyed;
 mod losing;
+mod paging;
 mod reading;
 mod rekeying;
 mod restoring;
