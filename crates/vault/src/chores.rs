@@ -23,19 +23,20 @@ const TLS: &str = "tls";
 /// How often the keys that sign tokens are looked at.
 const KEY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// How often secrets whose time is up are forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
 /// The tasks; dropping this ends them.
 #[derive(Debug)]
 pub(crate) struct Chores(Vec<JoinHandle<()>>);
 
 impl Chores {
-    pub(crate) fn start(certificates: Certificates, service: &Arc<Service>) -> Self {
+    pub(crate) fn start(
+        certificates: Certificates,
+        service: &Arc<Service>,
+        purge_interval: Duration,
+    ) -> Self {
         Self(vec![
             tokio::spawn(care_for(certificates, Arc::clone(service))),
             tokio::spawn(care_for_signing_keys(Arc::clone(service))),
-            tokio::spawn(sweep(Arc::clone(service))),
+            tokio::spawn(sweep(Arc::clone(service), purge_interval)),
         ])
     }
 }
@@ -97,8 +98,8 @@ async fn care_for_signing_keys(service: Arc<Service>) {
 }
 
 /// Forgets secrets whose time is up, and finishes a change of the keys that was cut short.
-async fn sweep(service: Arc<Service>) {
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+async fn sweep(service: Arc<Service>, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval);
     loop {
         ticks.tick().await;
         match service.store.sweep(service.clock().now_seconds()).await {

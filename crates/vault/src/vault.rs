@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum_server::tls_rustls::RustlsConfig;
 use strongroom_secrets::clock::SystemClock;
@@ -72,6 +73,8 @@ pub struct Options {
     /// Whether the vault is for development: nothing in it is worth anything. A configuration that is made then has a
     /// principal for each role.
     pub dev: bool,
+    /// How often deleted secrets whose time is up are forgotten. Nobody sees them in the meantime.
+    pub purge_interval: Duration,
     /// The time for tokens, certificates and secrets.
     pub clock: Arc<dyn Clock>,
     /// Where identifiers and keys are drawn.
@@ -92,6 +95,7 @@ impl Options {
             faults: None,
             answer_as_azure: false,
             dev: false,
+            purge_interval: Duration::from_secs(60 * 60),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -113,6 +117,7 @@ pub struct Vault {
     lock: Lock,
     certificates: Certificates,
     service: Service,
+    purge_interval: Duration,
 }
 
 impl Vault {
@@ -176,7 +181,16 @@ impl Vault {
                  names here shows it what was meant for Azure"
             );
         }
-        Ok(Self { config, config_path, plan, folder, lock, certificates, service })
+        Ok(Self {
+            config,
+            config_path,
+            plan,
+            folder,
+            lock,
+            certificates,
+            service,
+            purge_interval: options.purge_interval,
+        })
     }
 
     /// The configuration as it was read or made, client secrets included.
@@ -223,7 +237,7 @@ impl Vault {
             })
             .ok();
         let ca = self.certificates.ca();
-        let chores = Chores::start(self.certificates, &service);
+        let chores = Chores::start(self.certificates, &service, self.purge_interval);
         Ok(Running { addresses, ca, service, listeners, admin, _chores: chores, _lock: self.lock })
     }
 }

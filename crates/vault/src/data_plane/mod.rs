@@ -40,8 +40,9 @@ use crate::directory::HostedVault;
 use crate::host::Host;
 use crate::service::Service;
 
-/// The largest value, each of its bytes escaped, and all else that a request can say.
-const BODY_LIMIT: usize = 256 * 1024;
+/// The largest value, the largest tags, and the longest content type, each character escaped: 341,000 bytes. The rest is for
+/// what means nothing.
+const BODY_LIMIT: usize = 512 * 1024;
 
 /// What an operation works with.
 struct Context<'a> {

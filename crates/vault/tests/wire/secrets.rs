@@ -1,8 +1,12 @@
 //! What the table of `conformance` cannot say.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::harness::TestVault;
+use serde_json::json;
+use sqlx::Connection;
+
+use crate::durability::connect;
+use crate::harness::{TestVault, config};
 
 #[tokio::test]
 async fn what_is_set_is_got_with_and_without_version_and_slash() {
@@ -34,7 +38,9 @@ async fn what_is_set_is_got_with_and_without_version_and_slash() {
 async fn a_body_beyond_any_legal_one_is_cut_off() {
     let vault = TestVault::start().await;
     let session = vault.officer().await;
-    let answer = session.put("/secrets/a", json!({"value": "x".repeat(300_000)})).await;
+    let too_long = session.put("/secrets/a", json!({"value": "x".repeat(500_000)})).await;
+    too_long.fails(400, "BadParameter", None);
+    let answer = session.put("/secrets/a", json!({"value": "x".repeat(530_000)})).await;
     answer.fails(413, "BadParameter", None);
     // The largest legal body: each character escaped with six.
     let value: String = "\\u0078".repeat(25_600);
@@ -53,4 +59,48 @@ async fn vaults_know_nothing_of_each_other() {
     other.get("/secrets/a").await.fails(404, "SecretNotFound", None);
     other.set("a", "y").await;
     assert_eq!(session.get("/secrets/a").await.is(200)["value"], "x");
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_forgotten_when_its_time_is_up_though_nobody_asks() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let vault = TestVault::start_as(config(), |options| {
+        options.purge_interval = Duration::from_millis(20);
+    })
+    .await;
+    // Seven days in one vault, ninety in the other.
+    let session = vault.officer().await;
+    let soon = session.at("protected");
+    for session in [&session, &soon] {
+        session.set("gone", "x").await;
+        session.set("gone", "y").await;
+        session.delete("/secrets/gone").await.is(200);
+        session.set("kept", "x").await;
+    }
+    let mut database = connect(&vault.folder.path().join("vault/vault.db")).await;
+    let mut left = async || -> (i64, i64) {
+        sqlx::query_as("SELECT (SELECT count(*) FROM secret), (SELECT count(*) FROM version)")
+            .fetch_one(&mut database)
+            .await
+            .unwrap()
+    };
+    assert_eq!(left().await, (4, 6));
+    for (wait, expected) in [
+        (7 * DAY - 1000, (4, 6)),
+        (1000, (3, 4)),
+        (83 * DAY - 1000, (3, 4)),
+        (1000, (2, 2)),
+        (1000 * DAY, (2, 2)),
+    ] {
+        vault.clock.advance_millis(wait);
+        // Long enough for what must not happen, as long as it takes for what must.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut tries = 0;
+        while left().await != expected {
+            tries += 1;
+            assert!(tries < 500, "{:?} are left, and not {expected:?}", left().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    database.close().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::row::{Caller, Row, attributes, get, patch, put, row, set};
+use super::row::{Caller, Row, attributes, delete, get, patch, post, put, row, set};
 
 /// Longer than any date.
 const FAR: i64 = 253_402_300_799;
@@ -80,9 +80,50 @@ fn set_and_get() -> Vec<Row> {
             .answers(json!({
                 "value": "x", "id": "{base}/secrets/a/{hex}", "attributes": attributes("{now}", "{now}"),
             })),
-        row("The content type of the request does not matter")
+        row("Neither the content type of the request nor the one that is accepted matters")
             .ask(set("a", "x").header("accept", "text/html"))
-            .answers_with(json!({"value": "x"})),
+            .answers_with(json!({"value": "x"}))
+            .header("content-type", "application/json; charset=utf-8")
+            .ask(set("a", "y").header("content-type", "application/json; charset=utf-8"))
+            .answers_with(json!({"value": "y"}))
+            .ask(set("a", "z").header("content-type", "text/plain"))
+            .answers_with(json!({"value": "z"}))
+            .ask(patch("/secrets/a/", json!({"tags": {"t": "1"}})).header("content-type", ""))
+            .answers_with(json!({"tags": {"t": "1"}})),
+        row("Names that are words of paths are names like others")
+            .given_each(["versions", "backup", "recover", "restore", "secrets"].map(|name| set(name, name)))
+            .ask(get("/secrets/versions"))
+            .answers_with(json!({"value": "versions"}))
+            .ask(get("/secrets/versions/versions"))
+            .lists(["{base}/secrets/versions/{1}"], false)
+            .ask(get("/secrets/backup/{2}"))
+            .answers_with(json!({"value": "backup"}))
+            .ask(patch("/secrets/recover/", json!({"contentType": "c"})))
+            .answers_with(json!({"id": "{base}/secrets/recover/{3}"}))
+            .ask(delete("/secrets/restore"))
+            .answers_with(json!({"recoveryId": "{base}/deletedsecrets/restore"}))
+            .ask(post("/deletedsecrets/restore/recover"))
+            .answers_with(json!({"id": "{base}/secrets/restore/{4}"}))
+            .ask(get("/secrets/secrets/"))
+            .answers_with(json!({"value": "secrets"})),
+        row("Of names that differ in case only there is one, through its whole life")
+            .given(set("Mixed", "x"))
+            .given(post("/secrets/MIXED/backup"))
+            .ask(patch("/secrets/mIXED/", json!({"contentType": "c"})))
+            .answers_with(json!({"id": "{base}/secrets/Mixed/{1}"}))
+            .ask(delete("/secrets/MIXED"))
+            .answers_with(json!({"id": "{base}/secrets/Mixed/{1}", "recoveryId": "{base}/deletedsecrets/Mixed"}))
+            .ask(get("/deletedsecrets"))
+            .lists(["{base}/secrets/Mixed"], false)
+            .ask(post("/deletedsecrets/mixed/recover"))
+            .answers_with(json!({"id": "{base}/secrets/Mixed/{1}"}))
+            .ask(get("/secrets/mixed/versions"))
+            .lists(["{base}/secrets/Mixed/{1}"], false),
+        row("Of a property that is said twice nobody knows which was meant")
+            .ask(put("/secrets/a", json!(null)).body("{\"value\": \"x\", \"value\": \"y\"}"))
+            .refused(400, "BadParameter", None)
+            .ask(get("/secrets"))
+            .lists([""; 0], false),
         row("Names compare without case and keep the case of their first use")
             .given(set("Sales-Password", "one"))
             .ask(set("SALES-password", "two"))

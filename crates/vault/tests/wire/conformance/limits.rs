@@ -25,6 +25,16 @@ pub(super) fn rows() -> Vec<Row> {
         taken("A value's length is counted in UTF-8", json!({"value": "ä".repeat(12_800)})),
         refused("12,801 characters of two bytes are too long", &json!({"value": "ä".repeat(12_801)})),
         taken("However a value is escaped, its own length counts", json!({"value": "\u{1}".repeat(25_600)})),
+        taken(
+            "The largest value, tags and content type are taken together, however they are escaped",
+            json!({
+                "value": "\u{1}".repeat(25_600),
+                "contentType": "\u{1}".repeat(255),
+                "tags": (0..15)
+                    .map(|n| (format!("{n:x}{}", "\u{2}".repeat(511)), Value::from("\u{3}".repeat(512))))
+                    .collect::<Map<_, _>>(),
+            }),
+        ),
         taken("A secret may have 15 tags", json!({"value": "x", "tags": tags(15)})),
         refused("A secret may not have 16 tags", &json!({"value": "x", "tags": tags(16)})),
         taken(

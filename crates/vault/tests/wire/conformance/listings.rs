@@ -96,7 +96,8 @@ fn pages() -> Vec<Row> {
             .ask(get("/secrets/a/{1}"))
             .answers_with(json!({"value": "0"}))
             .ask(get("/secrets/a/versions"))
-            .lists(version_ids(0..25), true),
+            .lists(version_ids(0..25), true)
+            .ask_pages((1..21).map(|page| version_ids(page * 25..502.min(page * 25 + 25)))),
     ];
     for (results, sizes) in [(1, vec![1, 1, 1]), (2, vec![2, 1]), (3, vec![3]), (25, vec![3])] {
         let mut row = row("A page has as many entries as were asked for").given_each(secrets(0..3));

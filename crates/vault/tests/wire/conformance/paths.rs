@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::row::{Row, delete, get, patch, post, put, row, set};
+use super::row::{Caller, Row, delete, get, patch, post, put, row, set};
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows =
@@ -65,7 +65,30 @@ pub(super) fn rows() -> Vec<Row> {
             .refused(405, "MethodNotAllowed", None)
             .ask(get("/deletedsecrets/a/recover"))
             .refused(405, "MethodNotAllowed", None)
-            .header("allow", "POST"),
+            .header("allow", "POST")
+            .ask(put("/secrets/a/00000000000000000000000000000000", json!({"value": "x"})))
+            .refused(405, "MethodNotAllowed", None)
+            .header("allow", "GET, PATCH")
+            .ask(delete("/secrets"))
+            .refused(405, "MethodNotAllowed", None)
+            .header("allow", "GET")
+            .ask(get("/secrets/a").by_method("OPTIONS"))
+            .refused(405, "MethodNotAllowed", None)
+            .header("allow", "PUT, GET, PATCH, DELETE")
+            .ask(get("/secrets/a").by_method("TRACE"))
+            .refused(405, "MethodNotAllowed", None)
+            .ask(get("/secrets/a").by_method("PROPFIND"))
+            .refused(405, "MethodNotAllowed", None)
+            .ask(get("/secrets/a").by_method("HEAD"))
+            .refused_without_body(405)
+            .header("allow", "PUT, GET, PATCH, DELETE"),
+        row("Without a token every method gets the challenge")
+            .ask(get("/secrets/a").by_method("OPTIONS").by(Caller::Stranger))
+            .refused(401, "Unauthorized", None)
+            .header("www-authenticate", "{any}")
+            .ask(get("/secrets/a").by_method("HEAD").by(Caller::Stranger))
+            .refused_without_body(401)
+            .header("www-authenticate", "{any}"),
     ];
     for version in [
         "2016-10-01",

@@ -140,6 +140,15 @@ impl Row {
         self.then(200, Body::Page { ids: ids.into_iter().map(Into::into).collect(), next })
     }
 
+    /// The rest of the pages, each behind the one before.
+    pub(super) fn ask_pages(mut self, pages: impl ExactSizeIterator<Item = Vec<String>>) -> Self {
+        let last = pages.len();
+        for (index, ids) in pages.enumerate() {
+            self = self.ask(get("{next}")).lists(ids, index + 1 < last);
+        }
+        self
+    }
+
     /// 204.
     pub(super) fn answers_nothing(self) -> Self {
         self.then(204, Body::Empty)
@@ -153,6 +162,11 @@ impl Row {
         inner: impl Into<Option<&'static str>>,
     ) -> Self {
         self.then(status, Body::Error { code, inner: inner.into(), says: vec![] })
+    }
+
+    /// An error of which only the status is told.
+    pub(super) fn refused_without_body(self, status: u16) -> Self {
+        self.then(status, Body::Empty)
     }
 
     /// Part of the error's message.
@@ -229,8 +243,13 @@ impl Ask {
     }
 
     /// The same by POST.
-    pub(super) fn posted(mut self) -> Self {
-        self.method = Method::POST;
+    pub(super) fn posted(self) -> Self {
+        self.by_method("POST")
+    }
+
+    /// The same by another method.
+    pub(super) fn by_method(mut self, method: &str) -> Self {
+        self.method = method.parse().unwrap();
         self
     }
 

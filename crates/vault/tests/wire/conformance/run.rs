@@ -105,7 +105,10 @@ impl Run<'_> {
             request = request.header(*name, *value);
         }
         if let Some(body) = &ask.body {
-            request = request.header("content-type", "application/json").body(self.fill(body));
+            if ask.headers.iter().all(|(name, _)| *name != "content-type") {
+                request = request.header("content-type", "application/json");
+            }
+            request = request.body(self.fill(body));
         }
         read(request.send().await.unwrap()).await
     }
