@@ -37,7 +37,6 @@ mod reload;
 mod run_file;
 mod server;
 mod service;
-#[allow(dead_code, reason = "backups of secrets and entries of the directory get their callers next")]
 mod store;
 mod trust;
 mod upkeep;

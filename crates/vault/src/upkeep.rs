@@ -1,5 +1,4 @@
 //! What the owner of a vault does with all of it while it serves: new keys, backup, restoration, verification.
-#![allow(dead_code, reason = "the administration of a running vault is going to call all of it")]
 
 use std::path::{Path, PathBuf};
 

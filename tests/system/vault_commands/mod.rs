@@ -4,6 +4,7 @@ mod development;
 mod owner;
 mod secrets;
 mod signing_in;
+mod upkeep;
 
 use strongroom_tests::Program;
 
@@ -20,9 +21,24 @@ async fn each_command_has_help_and_says_what_a_typo_was_meant_to_be() {
         async { program.run().await.ended_with(0).stdout }
     };
     let all = help(&[]).await;
-    for command in
-        ["create", "vaults", "principal", "role", "reload", "put", "get", "list", "delete", "recover", "env"]
-    {
+    for command in [
+        "create",
+        "vaults",
+        "principal",
+        "role",
+        "reload",
+        "rekey",
+        "backup",
+        "restore",
+        "check",
+        "keys",
+        "put",
+        "get",
+        "list",
+        "delete",
+        "recover",
+        "env",
+    ] {
         assert!(
             all.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))),
             "{command}: {all}"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::order::Order;
-use super::socket::{ORDERS, Reply, SocketPath, TIMEOUT};
+use super::socket::{ORDERS, Reply, SocketPath};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{Folder, file_error};
 
@@ -43,7 +43,6 @@ impl Client {
         let http = reqwest::Client::builder()
             .unix_socket(path.path.clone())
             .no_proxy()
-            .timeout(TIMEOUT + GRACE)
             .redirect(reqwest::redirect::Policy::none())
             .tls_backend_preconfigured(nobody_trusted()?)
             .build()
@@ -58,8 +57,9 @@ impl Client {
                 .with_source(error)
         };
         // The host is a form: the socket leads to one place only.
-        let answer =
-            self.http.post(format!("http://vault{ORDERS}")).json(order).send().await.map_err(failed)?;
+        let request =
+            self.http.post(format!("http://vault{ORDERS}")).timeout(order.patience() + GRACE).json(order);
+        let answer = request.send().await.map_err(failed)?;
         let answer = answer.error_for_status().map_err(failed)?;
         match answer.json().await.map_err(failed)? {
             Reply::Done(done) => Ok(done),

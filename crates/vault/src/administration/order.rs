@@ -1,9 +1,18 @@
 //! What the owner of a vault can ask for.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize, Serializer};
 use strongroom_secrets::SecretValue;
 
 use crate::config::{FederatedSettings, RoleAssignment, RoleSettings, VaultSettings};
+
+/// How long an order may take that changes one thing.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// How long one may take that goes through everything.
+pub(super) const LONG: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// One order. It is carried out whole or not at all, whether the vault runs or not.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +77,39 @@ pub enum Order {
         /// Its name.
         name: String,
     },
+    /// Changes the master key and the data key, while the vault serves.
+    Rekey {
+        /// The new master key, 32 bytes in base64; drawn, if there is none.
+        #[serde(default, serialize_with = "expose", skip_serializing_if = "Option::is_none")]
+        master_key: Option<SecretValue>,
+    },
+    /// Writes all that the vault keeps to a new file.
+    BackUp {
+        /// The file; an absolute path.
+        file: PathBuf,
+    },
+    /// Puts what a backup holds in the place of all that the vault keeps.
+    Restore {
+        /// The file; an absolute path.
+        file: PathBuf,
+        /// Whether what is there may be lost.
+        overwrite: bool,
+        /// The master key that the backup was made with, in base64, if it is another one than the vault's.
+        #[serde(default, serialize_with = "expose", skip_serializing_if = "Option::is_none")]
+        master_key: Option<SecretValue>,
+    },
+    /// Verifies every row.
+    Check,
+}
+
+impl Order {
+    /// How long it may take. What goes through all that the vault keeps takes as long as there is.
+    pub(super) fn patience(&self) -> Duration {
+        match self {
+            Self::Rekey { .. } | Self::BackUp { .. } | Self::Restore { .. } | Self::Check => LONG,
+            _ => SHORT,
+        }
+    }
 }
 
 /// A principal to make.
@@ -117,7 +159,12 @@ mod tests {
         };
         assert_eq!((principal.as_str(), secret.expires), ("p", Some(7)));
         assert_eq!(secret.chosen.unwrap().expose(), "hunter2");
-        for order in [Order::Reload, Order::CreateVault(VaultSettings::named("v"))] {
+        let rekey = Order::Rekey { master_key: Some("hunter2".into()) };
+        assert!(!format!("{rekey:?}").contains("hunter2"));
+        assert!(serde_json::to_string(&rekey).unwrap().contains("\"masterKey\":\"hunter2\""));
+        for order in
+            [Order::Reload, Order::Rekey { master_key: None }, Order::CreateVault(VaultSettings::named("v"))]
+        {
             let text = serde_json::to_string(&order).unwrap();
             assert_eq!(serde_json::to_string(&serde_json::from_str::<Order>(&text).unwrap()).unwrap(), text);
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::order::Order;
 use super::{principals, roles, vaults};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::service::Service;
 
 /// Carries out an order.
@@ -28,5 +28,25 @@ pub(crate) async fn carry_out(service: &Service, order: Order) -> Result<Value> 
         Order::ListRoles => roles::list(service).await,
         Order::DefineRole(role) => roles::define(service, role).await,
         Order::RemoveRole { name } => roles::remove(service, &name).await,
+        Order::Rekey { master_key } => service.rekey(master_key.as_ref()).await.and_then(document),
+        Order::BackUp { file } => service.back_up(&file).await.and_then(document),
+        Order::Restore { file, overwrite, master_key } => {
+            let restored = service.restore(&file, overwrite, master_key.as_ref()).await?;
+            // Names that stand in the configuration, too, keep the vault from serving.
+            service.fresh_directory().await.map_err(|error| {
+                Error::new(
+                    error.kind(),
+                    format!("the backup was restored, but the vault cannot serve it: {}", error.message()),
+                )
+                .with_hint(error.hint().unwrap_or("the log of the vault tells more"))
+            })?;
+            document(restored)
+        }
+        Order::Check => service.check().await.and_then(document),
     }
+}
+
+fn document(done: impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(done)
+        .map_err(|error| Error::new(ErrorKind::File, "cannot write down what was done").with_source(error))
 }

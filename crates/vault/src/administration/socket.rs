@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower_http::timeout::TimeoutLayer;
 
-use super::order::Order;
+use super::order::{LONG, Order};
 use super::orders;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{Folder, file_error};
@@ -35,9 +35,6 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// How many orders are in hand at a time.
 const AT_ONCE: usize = 8;
-
-/// How long one may take, with its wait for a place.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a connection may take for its first request, and stand idle.
 const IDLE: Duration = Duration::from_secs(15);
@@ -133,19 +130,24 @@ fn routes(service: Arc<Service>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route(ORDERS, post(order))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, LONG))
         .with_state(Desk { service, places: Arc::new(Semaphore::new(AT_ONCE)) })
 }
 
 async fn order(State(desk): State<Desk>, Json(order): Json<Order>) -> Response {
-    let Ok(_place) = desk.places.acquire().await else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let reply = match orders::carry_out(&desk.service, order).await {
-        Ok(done) => Reply::Done(done),
-        Err(error) => failed(&error),
-    };
-    Json(reply).into_response()
+    let patience = order.patience();
+    // A task of its own: who asked may go away, and what was begun is ended all the same.
+    let task = tokio::spawn(async move {
+        let _place = desk.places.acquire().await.ok()?;
+        Some(orders::carry_out(&desk.service, order).await)
+    });
+    match tokio::time::timeout(patience, task).await {
+        Ok(Ok(Some(Ok(done)))) => Json(Reply::Done(done)).into_response(),
+        Ok(Ok(Some(Err(error)))) => Json(failed(&error)).into_response(),
+        Ok(Ok(None)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }
 
 fn failed(error: &Error) -> Reply {

@@ -10,6 +10,7 @@ mod secrets;
 mod serve;
 mod store;
 mod trust;
+mod upkeep;
 mod vaults;
 
 use std::net::SocketAddr;
@@ -83,6 +84,18 @@ enum VaultCommand {
     /// Let the running vault read vault.yaml again, as SIGHUP does, and tell what came of it
     Reload(vaults::ReloadArgs),
 
+    /// Change the master key and the data key, while the vault serves
+    Rekey(upkeep::RekeyArgs),
+    /// Write all that the vault keeps to a file, while it serves
+    Backup(upkeep::BackupArgs),
+    /// Put what a backup holds in the place of all that the vault keeps
+    Restore(upkeep::RestoreArgs),
+    /// Verify every row
+    Check(upkeep::CheckArgs),
+    /// Care for the keys that sign tokens
+    #[command(subcommand)]
+    Keys(upkeep::KeysCommand),
+
     /// Write a new version of a secret; its value comes from standard input or a file
     Put(secrets::PutArgs),
     /// Print a secret's value and nothing else
@@ -121,6 +134,11 @@ pub(crate) async fn run(mut args: VaultArgs) -> anyhow::Result<ExitCode> {
         Some(VaultCommand::Principal(command)) => principal::run(&args, command).await,
         Some(VaultCommand::Role(command)) => role::run(&args, command).await,
         Some(VaultCommand::Reload(reload)) => vaults::reload(&args, &reload).await,
+        Some(VaultCommand::Rekey(rekey)) => upkeep::rekey(&args, rekey).await,
+        Some(VaultCommand::Backup(backup)) => upkeep::backup(&args, backup).await,
+        Some(VaultCommand::Restore(restore)) => upkeep::restore(&args, restore).await,
+        Some(VaultCommand::Check(check)) => upkeep::check(&args, &check).await,
+        Some(VaultCommand::Keys(command)) => upkeep::keys(&args, command).await,
         Some(VaultCommand::Put(put)) => secrets::put(put).await,
         Some(VaultCommand::Get(get)) => secrets::get(get).await,
         Some(VaultCommand::List(list)) => secrets::list(list).await,

@@ -18,8 +18,8 @@ pub(super) struct Format {
     json: bool,
 }
 
-/// Finds the vault that runs on the data folder, else opens the folder. Commands for owners never make one.
-pub(super) async fn reach(args: &VaultArgs) -> anyhow::Result<Administration> {
+/// Carries out one order, by the vault that runs on the data folder or on the folder itself. There must be one.
+pub(super) async fn carry_out(args: &VaultArgs, order: Order) -> anyhow::Result<Value> {
     let data_dir = args.data_dir();
     if !Administration::is_there(&data_dir) {
         return Err(Usage(format!(
@@ -28,15 +28,15 @@ pub(super) async fn reach(args: &VaultArgs) -> anyhow::Result<Administration> {
         ))
         .into());
     }
-    let mut options = Options::new(data_dir);
-    options.config = args.config.clone().map_or(ConfigSource::Folder, ConfigSource::File);
-    args.store.apply(&mut options)?;
-    Ok(Administration::reach(options).await?)
+    carry_out_anywhere(args, order).await
 }
 
-/// Carries out one order.
-pub(super) async fn carry_out(args: &VaultArgs, order: Order) -> anyhow::Result<Value> {
-    let administration = reach(args).await?;
+/// The same; the folder is made if it is not there.
+pub(super) async fn carry_out_anywhere(args: &VaultArgs, order: Order) -> anyhow::Result<Value> {
+    let mut options = Options::new(args.data_dir());
+    options.config = args.config.clone().map_or(ConfigSource::Folder, ConfigSource::File);
+    args.store.apply(&mut options)?;
+    let administration = Administration::reach(options).await?;
     let done = administration.carry_out(order).await;
     administration.close().await;
     Ok(done?)
@@ -50,15 +50,21 @@ pub(super) async fn run(
     text: impl FnOnce(&Value) -> String,
 ) -> anyhow::Result<ExitCode> {
     let done = carry_out(args, order).await?;
+    print(&done, format, text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints an answer: as it is, or as people read it.
+pub(super) fn print(done: &Value, format: Format, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     if format.json {
-        serde_json::to_writer_pretty(&mut stdout, &done)?;
+        serde_json::to_writer_pretty(&mut stdout, done)?;
         writeln!(stdout)?;
     } else {
-        stdout.write_all(text(&done).as_bytes())?;
+        stdout.write_all(text(done).as_bytes())?;
     }
     stdout.flush()?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A member as text; nothing, if it is absent.
