@@ -6,7 +6,7 @@
 //! languages with Azure's own packages, [`identities`] are those among them without a client secret,
 //! [`managed`] those without any credential. [`snapshot`] sees whether vault and database
 //! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
-//! measurements in `bench/`.
+//! measurements in `bench/`. [`postgres`] makes databases.
 //!
 //! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
 //! test. What goes wrong here panics, with what the program printed: the harness never goes on with half a system.
@@ -19,6 +19,7 @@ pub mod http;
 pub mod identities;
 pub mod managed;
 pub mod metadata;
+pub mod postgres;
 pub mod program;
 pub mod running;
 pub mod snapshot;

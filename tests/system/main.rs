@@ -12,3 +12,4 @@ mod recorded_rows;
 mod resolve;
 mod serve;
 mod vault_commands;
+mod vault_killed;
