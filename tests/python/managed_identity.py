@@ -12,11 +12,8 @@ from azure.keyvault.secrets import SecretClient
 VAULT, SCOPE = os.environ["AZURE_KEY_VAULT_URL"], "https://vault.azure.net/.default"
 MACHINE, WORKER, RESOURCE = (os.environ[name] for name in ("MACHINE", "WORKER", "WORKER_RESOURCE_ID"))
 
-for name in {
-    "app-service": ["AZURE_POD_IDENTITY_AUTHORITY_HOST"],
-    "imds": ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"],
-}[sys.argv[1]]:
-    del os.environ[name]
+services = {"app-service": "IDENTITY_ENDPOINT", "imds": "AZURE_POD_IDENTITY_AUTHORITY_HOST"}
+assert [variable in os.environ for variable in services.values()] == [name == sys.argv[1] for name in services]
 assert "AZURE_CLIENT_SECRET" not in os.environ
 
 

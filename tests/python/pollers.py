@@ -12,7 +12,7 @@ from azure.keyvault.secrets.aio import SecretClient
 async def main(client: SecretClient) -> None:
     await client.set_secret("slow", "x")
     deletion = asyncio.create_task(client.delete_secret("slow"))
-    # The poller looks every two seconds, the deletion takes one.
+    # The poller looks every two seconds: there is time to look around meanwhile.
     while not deletion.done():
         try:
             await client.get_secret("slow")

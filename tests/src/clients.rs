@@ -19,6 +19,9 @@ pub const NODE_MODULES: &str = "STRONGROOM_TEST_NODE_MODULES";
 /// Says where the program made from `tests/go` lies.
 pub const GO: &str = "STRONGROOM_TEST_GO";
 
+/// Says which class path has the program made from `tests/java`; `cargo xtask test --all` sets it.
+pub const JAVA_CLASS_PATH: &str = "STRONGROOM_TEST_JAVA_CLASS_PATH";
+
 /// Puts a file in the place of the hosts file, for this process and what it starts, and then becomes another program.
 const WITH_HOSTS: &str = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
 
@@ -117,6 +120,29 @@ impl Client<'_> {
     /// If `cargo xtask test` did not say where the program is.
     pub async fn go(&self) -> Program {
         self.program(&provided(GO)).await
+    }
+
+    /// The program in `tests/java`, to which the first argument names a part.
+    ///
+    /// # Panics
+    /// If `cargo xtask test --all` did not say where the program is, or Java makes no store of the vault's authority.
+    pub async fn java(&self) -> Program {
+        // Java knows no variable for whom to trust, and reads no PEM.
+        let store = self.folder.join("trusted.p12");
+        if !store.exists() {
+            let keytool = Program::with_binary(Path::new("keytool"), self.folder);
+            let options = ["-importcert", "-noprompt", "-alias", "vault", "-storetype", "PKCS12"];
+            let made = keytool.args(options).args(["-storepass", "trusted", "-keystore"]).arg(&store);
+            let _ = made.arg("-file").arg(self.vault.ca()).run().await.ended_with(0);
+        }
+        self.program(OsStr::new("java"))
+            .await
+            // It is over before a better compiler or collector would be worth its start.
+            .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
+            .arg(format!("-Djavax.net.ssl.trustStore={}", store.display()))
+            .args(["-Djavax.net.ssl.trustStorePassword=trusted", "-cp"])
+            .arg(provided(JAVA_CLASS_PATH))
+            .arg("Client")
     }
 
     /// Any program, which finds the vault's names on this machine.

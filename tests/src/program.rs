@@ -76,6 +76,13 @@ impl Program {
         self
     }
 
+    /// Takes a variable away that was set.
+    #[must_use]
+    pub fn without(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Gives the program this text on its standard input.
     #[must_use]
     pub fn stdin(mut self, text: impl Into<String>) -> Self {

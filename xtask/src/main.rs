@@ -12,6 +12,7 @@ mod cargo;
 mod debian;
 mod fuzz;
 mod go;
+mod java;
 mod javascript;
 mod postgres;
 mod process;

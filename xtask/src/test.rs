@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     cargo::{self, TEST_FEATURES},
-    go, javascript,
+    go, java, javascript,
     postgres::{self, Cluster},
     process::{heading, run},
     python,
@@ -21,6 +21,9 @@ pub(crate) struct Test {
     /// Run only the tests whose full name contains TEXT
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Run those as well that need Java and Maven, whose packages are fetched too
+    #[arg(long)]
+    all: bool,
     /// Options for the test programs, such as `--nocapture`
     #[arg(last = true, value_name = "OPTION")]
     rest: Vec<String>,
@@ -35,6 +38,8 @@ impl Test {
             python::source("python-azure-source", &python, &root.join("tests/python/own_tests/sources.txt"))?;
         let javascript = javascript::packages("javascript-azure", &root.join("tests/javascript"))?;
         let go = go::program("clients", &root.join("tests/go"))?;
+
+        let java = self.all.then(|| java::class_path("java-azure", &root.join("tests/java"))).transpose()?;
 
         // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
         heading("Building the program and the tests");
@@ -53,7 +58,9 @@ impl Test {
             .env("STRONGROOM_TEST_NODE_MODULES", javascript.modules)
             .env("STRONGROOM_TEST_GO", go)
             .env(postgres::URL, cluster.url())
+            .envs(java.map(|path| ("STRONGROOM_TEST_JAVA_CLASS_PATH", path)))
             .arg("--")
+            .args(self.all.then_some("--include-ignored"))
             .args(&self.filter)
             .args(&self.rest))
         .context("not every test passed")
