@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use strongroom_secrets::SecretValue;
 
-use crate::access::{Principal, Principals};
+use crate::access::Principals;
+use crate::administration::Made;
 use crate::config::{Checked, PrincipalSettings, VaultConfig};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
@@ -39,10 +40,27 @@ impl Environment {
         principal: &str,
         vault: Option<&str>,
     ) -> Result<Self> {
+        Self::collect_with(data_dir, config, principal, vault, Made::default())
+    }
+
+    /// The same; the principal and the vault may have been made at run time. The client secret of such a principal is not
+    /// known: the vault keeps no more of it than it takes to check it.
+    ///
+    /// # Errors
+    /// Those of [`Environment::collect`].
+    pub fn collect_with(
+        data_dir: &Path,
+        config: Option<&Path>,
+        principal: &str,
+        vault: Option<&str>,
+        made: Made,
+    ) -> Result<Self> {
         let folder = Folder::at(data_dir);
         let run = RunFile::read(&folder)?;
-        let config = read_config(&folder, config, run.as_ref())?;
+        let mut config = read_config(&folder, config, run.as_ref())?;
         let checked = config.check_alone()?;
+        config.vaults.extend(made.vaults);
+        config.principals.extend(made.principals);
         let principal = find_principal(&config, principal)?;
         let vault = choose_vault(&config, &checked.principals, principal, vault)?;
         let address = match &run {
@@ -82,6 +100,11 @@ impl Environment {
     /// The variables, in the order in which they are printed. One of them is a client secret.
     pub fn variables(&self) -> &[(&'static str, SecretValue)] {
         &self.variables
+    }
+
+    /// Whether a client needs nothing else to prove who it is.
+    pub fn proves_the_principal(&self) -> bool {
+        self.variables.iter().any(|(name, _)| matches!(*name, "AZURE_CLIENT_SECRET" | "IDENTITY_ENDPOINT"))
     }
 
     /// One `export NAME='value'` per line, for a POSIX shell.
@@ -203,7 +226,12 @@ fn choose_vault(
                     .with_hint(crate::config::suggest(asked, known()))
             });
     }
-    let mut own = principals.get(&principal.client_id).map(Principal::vaults).unwrap_or_default();
+    let mut own = match principals.get(&principal.client_id) {
+        Some(known) => known.vaults(),
+        None => principal.roles.iter().map(|role| role.vault.to_ascii_lowercase()).collect(),
+    };
+    own.sort_unstable();
+    own.dedup();
     if own.is_empty() {
         own = known().map(str::to_ascii_lowercase).collect();
     }

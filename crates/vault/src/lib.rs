@@ -42,7 +42,7 @@ mod trust;
 mod upkeep;
 mod vault;
 
-pub use administration::{Administration, NewPrincipal, NewSecret, Order};
+pub use administration::{Administration, Made, NewPrincipal, NewSecret, Order};
 pub use config::{
     AuditPlace, AuditSettings, FederatedSettings, Limits, ManagedIdentitySettings, PrincipalSettings,
     RoleAssignment, RoleSettings, TlsSettings, UserAssignedSettings, VaultConfig, VaultSettings,

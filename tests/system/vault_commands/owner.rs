@@ -207,3 +207,29 @@ async fn a_client_secret_is_changed_without_a_gap() {
     server.token(&sign_in(secret(&next))).await;
     assert_eq!(server.token(&OFFICER).await.split('.').count(), 3);
 }
+
+#[tokio::test]
+async fn variables_are_printed_for_what_was_made_at_run_time_too() {
+    let folder = scratch();
+    let mut server = VaultServer::start(folder.path()).await;
+    done(folder.path(), &["create", "made"]).await;
+    let added = run(folder.path(), &["principal", "add", "app", "--json"]).await.ended_with(0).json();
+    done(folder.path(), &["role", "assign", "app", "Key Vault Secrets Officer", "--vault", "made"]).await;
+    let by_file =
+        run(folder.path(), &["env", "--principal", "server", "--vault", "made"]).await.ended_with(0);
+    assert!(
+        by_file.stdout.contains("export AZURE_KEY_VAULT_NAME='made'\n") && by_file.stdout.contains("s3rver")
+    );
+    for state in ["running", "resting"] {
+        if state == "resting" {
+            assert!(server.running().stop().await.success());
+        }
+        let printed = run(folder.path(), &["env", "--principal", "app"]).await.ended_with(0);
+        let id = added["clientId"].as_str().unwrap();
+        assert!(printed.stdout.contains(&format!("export AZURE_CLIENT_ID='{id}'\n")), "{}", printed.stdout);
+        assert!(printed.stdout.contains("AZURE_KEY_VAULT_NAME='made'"), "{}", printed.stdout);
+        assert!(printed.stderr.contains("set AZURE_CLIENT_SECRET"), "{}", printed.stderr);
+    }
+    let typo = run(folder.path(), &["env", "--principal", "ap"]).await.ended_with(2);
+    assert!(typo.stderr.contains("did you mean \"app\"?"), "{}", typo.stderr);
+}

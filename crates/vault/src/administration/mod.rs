@@ -18,11 +18,45 @@ use serde_json::Value;
 
 pub use order::{NewPrincipal, NewSecret, Order};
 
+use crate::config::{PrincipalSettings, VaultSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Folder;
 use crate::run_file::RunFile;
 use crate::vault::{ConfigSource, Options, Vault};
 use client::Client;
+
+/// Vaults and principals that were made at run time, as far as others may know them.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    pub(crate) vaults: Vec<VaultSettings>,
+    pub(crate) principals: Vec<PrincipalSettings>,
+}
+
+impl Made {
+    /// Reads the answers to [`Order::ListVaults`] and [`Order::ListPrincipals`].
+    fn of(vaults: &Value, principals: &Value) -> Self {
+        let made = |list: &Value| -> Vec<Value> {
+            let all = list.as_array().cloned().unwrap_or_default();
+            all.into_iter().filter(|known| known["from"] == COMMAND).collect()
+        };
+        let word = |of: &Value, member: &str| of[member].as_str().unwrap_or_default().to_owned();
+        Self {
+            vaults: made(vaults).iter().map(|vault| VaultSettings::named(word(vault, "name"))).collect(),
+            principals: made(principals)
+                .into_iter()
+                .map(|mut known| PrincipalSettings {
+                    name: word(&known, "name"),
+                    client_id: word(&known, "clientId"),
+                    roles: serde_json::from_value(known["roles"].take()).unwrap_or_default(),
+                    ..PrincipalSettings::default()
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What the answers call the place of those that were made at run time.
+const COMMAND: &str = "command";
 
 /// Who carries out orders for a data folder.
 #[derive(Debug)]
@@ -87,6 +121,16 @@ impl Administration {
             .with_hint("a vault reads it when it starts")),
             Place::Here(vault) => orders::carry_out(vault.service(), order).await,
         }
+    }
+
+    /// The vaults and principals that were made at run time.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn made(&self) -> Result<Made> {
+        let vaults = self.carry_out(Order::ListVaults).await?;
+        let principals = self.carry_out(Order::ListPrincipals).await?;
+        Ok(Made::of(&vaults, &principals))
     }
 
     /// Lets go of the folder.

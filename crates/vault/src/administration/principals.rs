@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use strongroom_secrets::SecretValue;
 
+use super::COMMAND;
 use super::order::{NewPrincipal, NewSecret};
 use crate::access::{Certificate, Principal, SecretDigest};
 use crate::config::{PrincipalSettings, VaultConfig, check_client_id, check_federated, suggest};
@@ -257,7 +258,7 @@ fn shown(principal: &StoredPrincipal) -> Value {
         "name": principal.name,
         "clientId": principal.client_id,
         "objectId": Principal::object_id_of(&principal.client_id),
-        "from": "command",
+        "from": COMMAND,
         "created": principal.created,
         "secrets": secrets.collect::<Vec<_>>(),
         "certificates": principal.certificates.len(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_secrets::SecretName;
 
+use super::COMMAND;
 use super::principals;
 use crate::access::{BuiltIn, Roles};
 use crate::config::{RoleAssignment, RoleSettings, VaultConfig, define_roles, suggest};
@@ -69,11 +70,11 @@ pub(super) async fn list(service: &Service) -> Result<Value> {
     });
     let own = |role: &RoleSettings, from: &str| json!({"name": role.name, "id": null, "from": from, "actions": role.actions});
     let of_file = config.roles.iter().map(|role| own(role, "vault.yaml"));
-    Ok(built_in.chain(of_file).chain(stored.roles.iter().map(|role| own(role, "command"))).collect())
+    Ok(built_in.chain(of_file).chain(stored.roles.iter().map(|role| own(role, COMMAND))).collect())
 }
 
 pub(super) async fn define(service: &Service, role: RoleSettings) -> Result<Value> {
-    let shown = json!({"name": role.name, "id": null, "from": "command", "actions": role.actions});
+    let shown = json!({"name": role.name, "id": null, "from": COMMAND, "actions": role.actions});
     let name = role.name.clone();
     service
         .change_directory(|stored, config| {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::COMMAND;
 use crate::config::{VaultSettings, check_vault};
 use crate::directory::Entry;
 use crate::directory::stored::VAULT;
@@ -15,7 +16,7 @@ pub(super) async fn create(service: &Service, settings: VaultSettings) -> Result
     if matches!(key.as_str(), "login" | "management") {
         return Err(Error::configuration(format!("no vault can have the name {key:?}: that host is taken")));
     }
-    let shown = shown(&settings, "command");
+    let shown = shown(&settings, COMMAND);
     service
         .change_directory(|stored, config| {
             let known = config.vaults.iter().chain(&stored.vaults);
@@ -36,7 +37,7 @@ pub(super) async fn list(service: &Service) -> Result<Value> {
     let directory = service.fresh_directory().await?;
     let of_file = config.vaults.iter().map(|vault| (vault, "vault.yaml"));
     let mut all: Vec<_> = of_file
-        .chain(stored.vaults.iter().map(|vault| (vault, "command")))
+        .chain(stored.vaults.iter().map(|vault| (vault, COMMAND)))
         .map(|(vault, from)| {
             let mut shown = shown(vault, from);
             // Once switched on it stays on, whatever the file says.

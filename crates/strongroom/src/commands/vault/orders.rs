@@ -33,13 +33,18 @@ pub(super) async fn carry_out(args: &VaultArgs, order: Order) -> anyhow::Result<
 
 /// The same; the folder is made if it is not there.
 pub(super) async fn carry_out_anywhere(args: &VaultArgs, order: Order) -> anyhow::Result<Value> {
-    let mut options = Options::new(args.data_dir());
-    options.config = args.config.clone().map_or(ConfigSource::Folder, ConfigSource::File);
-    args.store.apply(&mut options)?;
-    let administration = Administration::reach(options).await?;
+    let administration = reach(args).await?;
     let done = administration.carry_out(order).await;
     administration.close().await;
     Ok(done?)
+}
+
+/// Finds the vault that runs on the data folder, else opens the folder.
+pub(super) async fn reach(args: &VaultArgs) -> anyhow::Result<Administration> {
+    let mut options = Options::new(args.data_dir());
+    options.config = args.config.clone().map_or(ConfigSource::Folder, ConfigSource::File);
+    args.store.apply(&mut options)?;
+    Ok(Administration::reach(options).await?)
 }
 
 /// Carries out one order and prints its answer: as it is, or as people read it.
