@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use strongroom_tests::vault::{API_VERSION, OFFICER};
-use strongroom_tests::{VaultServer, postgres, scratch};
+use strongroom_tests::{Program, VaultServer, postgres, scratch};
 
 /// How many write at the same time, each under names of its own.
 const WRITERS: u64 = 8;
@@ -29,6 +29,71 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there_on_sqlite() {
 async fn nothing_acknowledged_is_lost_and_nothing_is_half_there_on_postgresql() {
     let url = postgres::new_database().await;
     killed(10, &[("STRONGROOM_VAULT_STORE", &url)]).await;
+}
+
+/// When the vault is killed while it changes its keys.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The new master key stands beside the old one.
+    Proposed,
+    /// It has taken its place; the values are being sealed anew.
+    Adopted,
+    /// So many milliseconds later.
+    Later(u64),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_keys_that_is_killed_anywhere_leaves_a_vault_that_starts_and_can_be_changed_again() {
+    let folder = scratch();
+    let mut server = VaultServer::start(folder.path()).await;
+    let token: Arc<str> = server.token(&OFFICER).await.into();
+    let caller = Caller { client: server.client(), base: server.url(), token: Arc::clone(&token) };
+    for n in 0..400 {
+        caller.send(Method::PUT, &format!("/secrets/s{n}"), Some(marked(n, true))).await.unwrap();
+    }
+    let key = server.data_dir().join("master.key");
+    let proposed = server.data_dir().join("master.key.new");
+    let moments = [
+        Moment::Proposed,
+        Moment::Adopted,
+        Moment::Later(1),
+        Moment::Proposed,
+        Moment::Later(3),
+        Moment::Later(8),
+        Moment::Proposed,
+        Moment::Later(20),
+    ];
+    for moment in moments {
+        let before = std::fs::read(&key).unwrap();
+        let rekey = Program::new(folder.path()).args(["vault", "rekey", "--data-dir", "vault"]);
+        let rekey = tokio::spawn(rekey.run());
+        let there = || match moment {
+            Moment::Proposed => proposed.exists(),
+            Moment::Adopted | Moment::Later(_) => std::fs::read(&key).is_ok_and(|key| key != before),
+        };
+        // The command has ended if it was done before we looked.
+        while !there() && !rekey.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        if let Moment::Later(pause) = moment {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        server.running().kill();
+        let _ = rekey.await.unwrap();
+
+        server.restart().await;
+        let caller = Caller { client: server.client(), base: server.url(), token: Arc::clone(&token) };
+        for n in [0, 1, 99, 100, 101, 399] {
+            let bundle =
+                caller.get(&format!("/secrets/s{n}")).await.unwrap_or_else(|| panic!("s{n} was lost"));
+            assert_eq!(mark(&bundle), n, "{moment:?}");
+        }
+    }
+    for command in ["rekey", "check"] {
+        let done = Program::new(folder.path()).args(["vault", command, "--data-dir", "vault"]).run().await;
+        let _ = done.ended_with(0);
+    }
+    assert!(!proposed.exists());
 }
 
 /// A write that the vault has acknowledged.
