@@ -34,6 +34,7 @@ mod monitoring;
 mod pki;
 mod ports;
 mod reload;
+mod resource_manager;
 mod run_file;
 mod server;
 mod service;

@@ -22,6 +22,7 @@ use crate::data_plane;
 use crate::entra;
 use crate::faults;
 use crate::listeners::Peer;
+use crate::resource_manager;
 use crate::service::Service;
 
 /// A client's own id for its request is echoed up to this length.
@@ -47,6 +48,7 @@ pub(crate) fn router(service: Arc<Service>, limits: &Limits) -> Router {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(entra::routes())
+        .merge(resource_manager::routes(Arc::clone(&service)))
         .fallback(data_plane::handle)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request()));

@@ -83,7 +83,7 @@ impl<'a> Caller<'a> {
 }
 
 /// The token of an `Authorization` header, if that is what it holds.
-pub(super) fn bearer(header: Option<&HeaderValue>) -> Option<&str> {
+pub(crate) fn bearer(header: Option<&HeaderValue>) -> Option<&str> {
     header
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))

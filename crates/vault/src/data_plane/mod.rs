@@ -29,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 
 use answer::Answer;
 use caller::Caller;
+pub(crate) use caller::bearer;
 use fault::Fault;
 pub(crate) use quota::Quotas;
 pub use quota::{Quota, UnknownQuota};

@@ -44,9 +44,28 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// Whom a token is for, if it is one of ours, for this service, and of this time.
 pub(crate) async fn believe(service: &Service, token: &str) -> Result<Arc<Verified>, TokenFault> {
     let now = service.clock().now_seconds();
-    let check = || {
+    with_newer_keys(service, token, || {
         service.believed.or_check(token, now, || service.authority().verify(token, Audience::KeyVault, now))
-    };
+    })
+    .await
+}
+
+/// The same for what `az` takes for Resource Manager, which is asked seldom: nothing is remembered.
+pub(crate) async fn believe_for_resource_manager(
+    service: &Service,
+    token: &str,
+) -> Result<Verified, TokenFault> {
+    let now = service.clock().now_seconds();
+    let check = || service.authority().verify(token, Audience::ResourceManager, now);
+    with_newer_keys(service, token, check).await
+}
+
+/// Checks a token, and once more if another process may have made its key since.
+async fn with_newer_keys<T>(
+    service: &Service,
+    token: &str,
+    check: impl Fn() -> Result<T, TokenFault>,
+) -> Result<T, TokenFault> {
     match check() {
         Err(TokenFault::Invalid)
             if !service.authority().knows_key_of(token) && service.look_for_signing_keys().await =>

@@ -24,7 +24,7 @@ use strongroom_secrets::{Random, SecretValue};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub(crate) use identity::{Identities, Identity};
+pub(crate) use identity::{Identities, Identity, subscription_id};
 
 use crate::config::Limits;
 use crate::error::Result;

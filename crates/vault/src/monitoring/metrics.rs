@@ -232,6 +232,9 @@ impl Metrics {
 
 /// A word for a route: a pattern has braces, and says nothing to whoever reads a chart.
 fn word_for(pattern: &str) -> &'static str {
+    if pattern == "/tenants" || pattern.starts_with("/subscriptions") || pattern.starts_with("/metadata/") {
+        return "ResourceManager";
+    }
     let ends: [(&str, &str); 5] = [
         ("/token", "Token"),
         ("/openid-configuration", "OpenIdConfiguration"),

@@ -18,6 +18,7 @@ mod postgres;
 mod protocol;
 mod quota;
 mod reloading;
+mod resource_manager;
 mod roles;
 mod rotation;
 mod scopes;
