@@ -4,6 +4,7 @@
 mod commands;
 mod requests;
 mod scene;
+mod vault;
 
 use reqwest::Method;
 use serde_json::json;
