@@ -2,6 +2,7 @@
 
 mod development;
 mod owner;
+mod secrecy;
 mod secrets;
 mod signing_in;
 mod upkeep;
