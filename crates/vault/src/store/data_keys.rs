@@ -3,6 +3,8 @@
 //! A key is never deleted, since backups of secrets that were made with it need it. Several processes on one PostgreSQL notice
 //! by a number that is read at each call that another one has changed the keys.
 
+use std::time::Duration;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -12,18 +14,27 @@ use super::{Store, database_error, entries};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{Sealed, WrappedKey};
 
+/// How long to wait for the end of another change in this process, or of what a crash has left to do.
+const WAIT: Duration = Duration::from_secs(30);
+
 /// Keeps others from changing the keys, or from starting, meanwhile.
 #[derive(Debug)]
 pub(super) struct Alone<'a> {
-    _here: tokio::sync::MutexGuard<'a, ()>,
+    here: tokio::sync::MutexGuard<'a, ()>,
     elsewhere: Option<AnyConnection>,
 }
 
-impl Alone<'_> {
+impl<'a> Alone<'a> {
     pub(super) async fn end(self) {
+        drop(self.let_others_go_on().await);
+    }
+
+    /// Still keeps this process from another change.
+    pub(super) async fn let_others_go_on(self) -> tokio::sync::MutexGuard<'a, ()> {
         if let Some(connection) = self.elsewhere {
             database::close(connection).await;
         }
+        self.here
     }
 }
 
@@ -45,7 +56,7 @@ pub(super) enum ResealedRow {
 impl Store {
     /// Waits until nobody else changes the keys, or starts.
     pub(super) async fn alone(&self) -> Result<Alone<'_>> {
-        let here = self.changing_keys.try_lock().map_err(|_| {
+        let here = tokio::time::timeout(WAIT, self.changing_keys.lock()).await.map_err(|_| {
             Error::new(ErrorKind::Database, "the keys of this vault are being changed already")
                 .with_hint("wait for the end of that change")
         })?;
@@ -58,7 +69,7 @@ impl Store {
                 Some(connection)
             }
         };
-        Ok(Alone { _here: here, elsewhere })
+        Ok(Alone { here, elsewhere })
     }
 
     /// All data keys, oldest first.
@@ -179,9 +190,9 @@ pub(super) async fn reseal(connection: &mut AnyConnection, rows: &[Resealed]) ->
     Ok(count)
 }
 
-/// Marks all keys but one, which seals. Answers how many.
+/// Marks all keys that came before one, with which all that they had sealed was sealed anew. Answers how many.
 pub(super) async fn retire(connection: &mut AnyConnection, current: i64, now: i64) -> sqlx::Result<u64> {
-    let retired = sqlx::query("UPDATE data_key SET retired = $2 WHERE id <> $1 AND retired IS NULL")
+    let retired = sqlx::query("UPDATE data_key SET retired = $2 WHERE id < $1 AND retired IS NULL")
         .bind(current)
         .bind(now)
         .execute(connection)

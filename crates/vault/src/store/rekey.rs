@@ -59,7 +59,7 @@ impl Store {
         let master = Arc::new(given.unwrap_or_else(|| MasterKey::generate(random)));
         let alone = self.alone().await?;
         let changed = self.change_keys(&master, now, random).await;
-        alone.end().await;
+        let _here = alone.let_others_go_on().await;
         changed?;
         self.reseal(now).await
     }
@@ -111,18 +111,20 @@ impl Store {
     /// Seals everything with the current data key and retires the others.
     async fn reseal(&self, now: i64) -> Result<Rekeyed> {
         let mut total = Rekeyed { resealed: 0, damaged: 0 };
+        // Should another process change the keys meanwhile, then what is sealed with its key is left alone.
+        let current = self.keyring.current();
         for pass in 0..PASSES {
             if pass == 1 && self.database.kind == Kind::Postgres {
                 tokio::time::sleep(STRAGGLERS).await;
             }
-            let Rekeyed { resealed, damaged } = self.pass().await?;
+            let Rekeyed { resealed, damaged } = self.pass(current).await?;
             total = Rekeyed { resealed: total.resealed + resealed, damaged };
             if pass > 0 && resealed == 0 {
                 break;
             }
         }
         if total.damaged == 0 {
-            match self.writer.submit(Work::Retire { current: self.keyring.current(), now }).await {
+            match self.writer.submit(Work::Retire { current, now }).await {
                 Ok(Outcome::Count(_)) => {}
                 _ => return Err(unwritten()),
             }
@@ -132,11 +134,11 @@ impl Store {
     }
 
     /// Goes once through all that is sealed.
-    async fn pass(&self) -> Result<Rekeyed> {
+    async fn pass(&self, current: i64) -> Result<Rekeyed> {
         let mut total = Rekeyed { resealed: 0, damaged: 0 };
         let mut after = 0;
         loop {
-            let (rows, read, last) = self.old_versions(after).await?;
+            let (rows, read, last) = self.old_versions(after, current).await?;
             total.damaged += read - rows.len() as u64;
             total.resealed += self.replace_rows(rows).await?;
             match last {
@@ -145,7 +147,7 @@ impl Store {
             }
         }
         for table in [TABLE_OF_ENTRIES, TABLE_OF_SIGNING_KEYS] {
-            let (rows, read) = self.old_rows(table).await?;
+            let (rows, read) = self.old_rows(table, current).await?;
             total.damaged += read - rows.len() as u64;
             total.resealed += self.replace_rows(rows).await?;
         }
@@ -162,16 +164,16 @@ impl Store {
         }
     }
 
-    /// The next versions that are sealed with another key than the current one, how many there were, and the last of them.
-    async fn old_versions(&self, after: i64) -> Result<(Vec<Resealed>, u64, Option<i64>)> {
+    /// The next versions that are sealed with an older key than the current one, how many there were, and the last of them.
+    async fn old_versions(&self, after: i64, current: i64) -> Result<(Vec<Resealed>, u64, Option<i64>)> {
         let failed = |error| database_error("read values to seal them anew", error);
         let rows = sqlx::query(
             "SELECT v.id, t.name AS vault, s.name_key, v.version, v.data_key, v.sealed
              FROM version v JOIN secret s ON s.id = v.secret JOIN vault t ON t.id = s.vault
-             WHERE v.id > $1 AND v.data_key <> $2 ORDER BY v.id LIMIT $3",
+             WHERE v.id > $1 AND v.data_key < $2 ORDER BY v.id LIMIT $3",
         )
         .bind(after)
-        .bind(self.keyring.current())
+        .bind(current)
         .bind(BATCH)
         .fetch_all(self.readers())
         .await
@@ -194,14 +196,11 @@ impl Store {
         Ok((resealed, rows.len() as u64, last))
     }
 
-    /// All rows of a small table that are sealed with another key than the current one, and how many there were.
-    async fn old_rows(&self, table: Table) -> Result<(Vec<Resealed>, u64)> {
+    /// All rows of a small table that are sealed with an older key than the current one, and how many there were.
+    async fn old_rows(&self, table: Table, current: i64) -> Result<(Vec<Resealed>, u64)> {
         let failed = |error| database_error("read rows to seal them anew", error);
-        let rows = sqlx::query(table.statement)
-            .bind(self.keyring.current())
-            .fetch_all(self.readers())
-            .await
-            .map_err(failed)?;
+        let rows =
+            sqlx::query(table.statement).bind(current).fetch_all(self.readers()).await.map_err(failed)?;
         let mut resealed = Vec::with_capacity(rows.len());
         for row in &rows {
             let (one, two): (String, String) =
@@ -231,7 +230,7 @@ struct Table {
 }
 
 const TABLE_OF_ENTRIES: Table = Table {
-    statement: "SELECT kind AS one, key AS two, data_key, sealed FROM directory_entry WHERE data_key <> $1",
+    statement: "SELECT kind AS one, key AS two, data_key, sealed FROM directory_entry WHERE data_key < $1",
     row: |kind, key| {
         let binding = Binding::directory_entry(&kind, &key);
         (ResealedRow::Entry { kind, key }, binding)
@@ -239,7 +238,7 @@ const TABLE_OF_ENTRIES: Table = Table {
 };
 
 const TABLE_OF_SIGNING_KEYS: Table = Table {
-    statement: "SELECT kid AS one, '' AS two, data_key, sealed FROM signing_key WHERE data_key <> $1",
+    statement: "SELECT kid AS one, '' AS two, data_key, sealed FROM signing_key WHERE data_key < $1",
     row: |kid, _| {
         let binding = Binding::signing_key(&kid);
         (ResealedRow::SigningKey(kid), binding)

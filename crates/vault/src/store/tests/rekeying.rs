@@ -133,7 +133,17 @@ async fn a_key_from_the_environment_is_changed_for_a_given_one_only(scene: &Scen
     assert_eq!(open_with(scene, given(&new)).await.unwrap().get("a").await.0, "x");
 }
 
+async fn a_second_change_waits_for_the_first(scene: &Scene) {
+    let vault = open(scene).await.unwrap();
+    vault.set("a", "x").await;
+    let (first, second, finished) = tokio::join!(vault.rekey(), vault.rekey(), vault.store.finish_rekey(9));
+    (first.unwrap(), second.unwrap(), finished.unwrap());
+    assert_eq!(vault.get("a").await, ("x".to_owned(), 3));
+    assert_eq!(vault.retired().await, [1, 2]);
+}
+
 on_both_databases!(
+    a_second_change_waits_for_the_first,
     everything_is_sealed_with_the_new_keys_and_the_old_master_key_opens_nothing,
     others_read_and_write_meanwhile,
     a_crash_before_the_database_has_the_new_keys_leaves_the_old_ones,
