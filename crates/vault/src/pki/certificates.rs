@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::given::{Given, Stamp};
 use super::served::Served;
-use super::{Names, Pki, Renewal};
+use super::{Identity, Names, Pki, Renewal};
 use crate::error::Result;
 use crate::folder::Folder;
 
@@ -25,7 +25,12 @@ pub(crate) struct Certificates {
 #[derive(Debug)]
 enum Source {
     Own(Pki),
-    Given { files: Given, stamp: Stamp },
+    Given {
+        files: Given,
+        stamp: Stamp,
+        /// The names that clients call.
+        needed: Vec<String>,
+    },
 }
 
 impl Certificates {
@@ -44,7 +49,10 @@ impl Certificates {
         let (source, identity) = match given {
             Some(files) => {
                 let stamp = files.stamp();
-                (Source::Given { files: files.clone(), stamp }, files.load(now)?)
+                let identity = files.load(now)?;
+                let needed = names.below();
+                warn_of_lacking(&identity, &needed);
+                (Source::Given { files: files.clone(), stamp, needed }, identity)
             }
             None => {
                 let pki = Pki::new(folder.clone(), names);
@@ -119,17 +127,29 @@ impl Certificates {
     /// # Errors
     /// If they cannot be used. What was served before is served on.
     pub(crate) fn reload(&mut self, now: OffsetDateTime) -> Result<bool> {
-        let Source::Given { files, stamp } = &mut self.source else { return Ok(false) };
+        let Source::Given { files, stamp, needed } = &mut self.source else { return Ok(false) };
         let found = files.stamp();
         if found == *stamp {
             return Ok(false);
         }
         *stamp = found;
         let identity = files.load(now)?;
+        warn_of_lacking(&identity, needed);
         let ends = identity.ends().unwrap_or_default();
         self.served.replace_own(identity.certified()?);
         self.ends = ends;
         Ok(true)
+    }
+}
+
+/// A certificate for other names may be wanted, for clients that were told to take it; most will refuse.
+fn warn_of_lacking(identity: &Identity, needed: &[String]) {
+    let lacking = identity.lacks(needed);
+    if !lacking.is_empty() {
+        tracing::warn!(
+            ?lacking,
+            "the given certificate is not for all names of the vaults: clients are going to refuse it"
+        );
     }
 }
 

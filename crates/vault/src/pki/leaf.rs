@@ -86,7 +86,7 @@ pub(super) fn is_good(
         && leaf.verify_signature(Some(issuer.public_key())).is_ok()
 }
 
-fn dns_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+pub(super) fn dns_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     match name {
         GeneralName::DNSName(name) => Some(name),
         _ => None,

@@ -54,6 +54,15 @@ impl Names {
         }
     }
 
+    /// Those of them that clients call: names under the domain.
+    fn below(&self) -> Vec<String> {
+        let mut names = self.dns();
+        if let Self::Own { domain, .. } = self {
+            names.retain(|name| name != domain);
+        }
+        names
+    }
+
     /// The domains that the authority can vouch for.
     fn permitted(&self) -> Vec<&str> {
         match self {
@@ -207,6 +216,25 @@ impl Identity {
         Some(certificate.validity().not_after.timestamp())
     }
 
+    /// Which of these names the certificate is not for.
+    fn lacks(&self, names: &[String]) -> Vec<String> {
+        let parsed = self.chain.first().and_then(|first| X509Certificate::from_der(first).ok());
+        let listed: Vec<String> = parsed
+            .as_ref()
+            .and_then(|(_, certificate)| certificate.subject_alternative_name().ok().flatten())
+            .map(|found| {
+                found.value.general_names.iter().filter_map(leaf::dns_name).map(str::to_lowercase).collect()
+            })
+            .unwrap_or_default();
+        let covers = |name: &str| {
+            listed.iter().any(|listed| {
+                let under = listed.strip_prefix("*.").zip(name.split_once('.'));
+                listed == name || under.is_some_and(|(domain, (label, rest))| label != "*" && domain == rest)
+            })
+        };
+        names.iter().filter(|name| !covers(name)).cloned().collect()
+    }
+
     /// What TLS signs with.
     fn certified(self) -> Result<CertifiedKey> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -223,6 +251,7 @@ fn certificate_error(what: &str, error: &rcgen::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::generate_simple_self_signed;
     use std::os::unix::fs::PermissionsExt;
 
     use time::Duration;
@@ -292,5 +321,18 @@ mod tests {
         pki.ensure(NOW).unwrap();
         std::fs::copy(parent.path().join("pki/ca.key"), parent.path().join("pki/server.key")).unwrap();
         assert_eq!(pki.ensure(NOW).unwrap().1, Renewal::Leaf);
+    }
+
+    #[test]
+    fn a_wildcard_is_for_every_name_with_one_more_label_and_for_no_wildcard_but_itself() {
+        let identity = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let made = generate_simple_self_signed(names).unwrap();
+            Identity::parse(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap()
+        };
+        let wanted = ["*.kv.example".to_owned(), "login.kv.example".to_owned()];
+        assert!(identity(&["*.KV.example"]).lacks(&wanted).is_empty());
+        assert_eq!(identity(&["login.kv.example", "v1.kv.example"]).lacks(&wanted), wanted[..1]);
+        assert_eq!(identity(&["*.example"]).lacks(&wanted), wanted);
     }
 }
