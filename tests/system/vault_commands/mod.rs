@@ -5,6 +5,7 @@ mod owner;
 mod secrecy;
 mod secrets;
 mod signing_in;
+mod trust;
 mod upkeep;
 
 use strongroom_tests::Program;
@@ -39,6 +40,7 @@ async fn each_command_has_help_and_says_what_a_typo_was_meant_to_be() {
         "delete",
         "recover",
         "env",
+        "trust",
     ] {
         assert!(
             all.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))),
