@@ -60,7 +60,13 @@ impl Plan {
         Ok(Self {
             listen: listen.unwrap_or(checked.listen),
             managed_identity,
-            admin: checked.admin,
+            admin: match (checked.admin, listen) {
+                // Whoever lets the system choose a port does not want a fixed one beside it.
+                (AdminListen::Default(address), Some(main)) if main.port() == 0 => {
+                    AdminListen::Default((address.ip(), 0).into())
+                }
+                (admin, _) => admin,
+            },
             limits: checked.limits.clone(),
         })
     }

@@ -56,10 +56,14 @@ impl Service {
     /// # Errors
     /// If the database does not take it; the old key goes on to sign then.
     pub(crate) async fn rotate_signing_key(&self) -> Result<String> {
+        // Keys are told apart by the second from which on they sign: the first one of a vault may be of this second.
         let now = self.clock().now_seconds();
-        // Keys are told apart by the second from which on they sign.
-        let taken = self.authority().keys().iter().any(|key| key.created() == now);
-        let key = self.make_key(now + i64::from(taken)).await?;
+        if self.authority().keys().iter().any(|key| key.created() == now) {
+            let left = 1000 - self.clock().now_millis().rem_euclid(1000);
+            tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
+        }
+        let now = self.clock().now_seconds();
+        let key = self.make_key(now).await?;
         let kid = key.kid.clone();
         self.store.add_signing_key(key, None).await?;
         self.reload_signing_keys().await?;
