@@ -32,8 +32,8 @@ impl Environment {
     /// if there is one vault only. Writes `ca-bundle.pem`: the system's roots plus ours.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if the principal or vault does not exist, or the vault's port is not
-    /// known yet; [`File`](ErrorKind::File) if the vault was never started on this folder.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the principal or vault does not exist, or the vault's port is not
+    /// known yet; [`File`](crate::ErrorKind::File) if the vault was never started on this folder.
     pub fn collect(
         data_dir: &Path,
         config: Option<&Path>,

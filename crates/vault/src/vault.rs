@@ -124,7 +124,7 @@ impl Vault {
     /// Reads the configuration, takes the data folder, and opens (or makes) keys, certificates and database.
     ///
     /// # Errors
-    /// See [`ErrorKind`]. What was stored before is as it was.
+    /// See [`ErrorKind`](crate::ErrorKind). What was stored before is as it was.
     pub async fn open(options: Options) -> Result<Self> {
         let folder = Folder::at(&options.data_dir);
         // A wrong configuration must leave no trace: it is checked before anything is made.
@@ -215,7 +215,7 @@ impl Vault {
     /// Listens, on a socket of the caller's or on the configured address, and answers from now on.
     ///
     /// # Errors
-    /// [`Address`](ErrorKind::Address) if the address is taken.
+    /// [`Address`](crate::ErrorKind::Address) if the address is taken.
     pub async fn start(self, listener: Option<TcpListener>) -> Result<Running> {
         let service = Arc::new(self.service);
         let tls = RustlsConfig::from_config(self.certificates.server_config()?);
@@ -375,7 +375,7 @@ impl Running {
     /// their secrets.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if something is wrong with the file. Everything stays as it was.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if something is wrong with the file. Everything stays as it was.
     pub async fn reload(&self) -> Result<Vec<&'static str>> {
         self.service.reload().await
     }

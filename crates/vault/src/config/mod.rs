@@ -1,7 +1,7 @@
 //! `vault.yaml`: where to listen, which vaults there are, and who may do what in them.
 //!
 //! [`VaultConfig`] is what the file says, word for word; [`VaultConfig::check`] turns it into what the service works with.
-//! [`parse`] reads the file and words its errors, [`check`](mod@check) holds the rules, [`credentials`] those of what proves
+//! [`parse`](mod@parse) reads the file and words its errors, [`check`](mod@check) holds the rules, [`credentials`] those of what proves
 //! who a principal is, [`roles`] those of what it may do, [`merge`] those of what was made at run time, [`development`] makes
 //! the file that a first start without any gets.
 
