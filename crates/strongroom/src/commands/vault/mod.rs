@@ -51,7 +51,7 @@ pub(crate) struct VaultArgs {
     #[arg(long)]
     dev: bool,
 
-    /// Let calls fail as the file says (docs/vault.md); only with --dev
+    /// Let calls fail as the file says (docs/vault/testing.md); only with --dev
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 
