@@ -137,7 +137,9 @@ async fn a_second_change_waits_for_the_first(scene: &Scene) {
     let vault = open(scene).await.unwrap();
     vault.set("a", "x").await;
     let (first, second, finished) = tokio::join!(vault.rekey(), vault.rekey(), vault.store.finish_rekey(9));
-    (first.unwrap(), second.unwrap(), finished.unwrap());
+    first.unwrap();
+    second.unwrap();
+    finished.unwrap();
     assert_eq!(vault.get("a").await, ("x".to_owned(), 3));
     assert_eq!(vault.retired().await, [1, 2]);
 }
