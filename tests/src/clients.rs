@@ -22,6 +22,9 @@ pub const GO: &str = "STRONGROOM_TEST_GO";
 /// Says which class path has the program made from `tests/java`; `cargo xtask test --all` sets it.
 pub const JAVA_CLASS_PATH: &str = "STRONGROOM_TEST_JAVA_CLASS_PATH";
 
+/// Says which Python interpreter has the Azure CLI; `cargo xtask test --all` sets it.
+pub const AZ: &str = "STRONGROOM_TEST_AZ";
+
 /// Puts a file in the place of the hosts file, for this process and what it starts, and then becomes another program.
 const WITH_HOSTS: &str = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
 
@@ -145,10 +148,27 @@ impl Client<'_> {
             .arg("Client")
     }
 
+    /// The Azure CLI, with a configuration of its own in the client's folder.
+    ///
+    /// # Panics
+    /// If `cargo xtask test --all` did not say where it is.
+    pub async fn az(&self) -> Program {
+        self.program(&provided(AZ))
+            .await
+            .args(["-B", "-m", "azure.cli"])
+            .env("AZURE_CONFIG_DIR", self.folder.join("az"))
+            // It would ask Microsoft about tenants that it does not know.
+            .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
+            .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
+            .env("AZURE_CORE_ONLY_SHOW_ERRORS", "true")
+    }
+
     /// Any program, which finds the vault's names on this machine.
     pub async fn program(&self, program: &OsStr) -> Program {
         let hosts = self.folder.join("hosts");
-        let names = format!("127.0.0.1 localhost {VAULT}.vault.localhost login.vault.localhost\n");
+        let names = format!(
+            "127.0.0.1 localhost {VAULT}.vault.localhost login.vault.localhost management.vault.localhost\n"
+        );
         fs::write(&hosts, names).expect("a hosts file");
         let mut unshare = Program::with_binary(Path::new("unshare"), self.folder).arg("--mount");
         if !rustix::process::getuid().is_root() {

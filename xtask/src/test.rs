@@ -21,7 +21,7 @@ pub(crate) struct Test {
     /// Run only the tests whose full name contains TEXT
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Run those as well that need Java and Maven, whose packages are fetched too
+    /// Run those as well that need Java and Maven or the Azure CLI, which are fetched too
     #[arg(long)]
     all: bool,
     /// Options for the test programs, such as `--nocapture`
@@ -40,6 +40,8 @@ impl Test {
         let go = go::program("clients", &root.join("tests/go"))?;
 
         let java = self.all.then(|| java::class_path("java-azure", &root.join("tests/java"))).transpose()?;
+        let az = self.all.then(|| python::environment("python-az", &root.join("tests/az/requirements.txt")));
+        let az = az.transpose()?;
 
         // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
         heading("Building the program and the tests");
@@ -59,6 +61,7 @@ impl Test {
             .env("STRONGROOM_TEST_GO", go)
             .env(postgres::URL, cluster.url())
             .envs(java.map(|path| ("STRONGROOM_TEST_JAVA_CLASS_PATH", path)))
+            .envs(az.map(|python| ("STRONGROOM_TEST_AZ", python)))
             .arg("--")
             .args(self.all.then_some("--include-ignored"))
             .args(&self.filter)

@@ -1,5 +1,6 @@
 //! Azure's own packages from the registries, unmodified, against `strongroom vault`: a file for each language.
 
+mod az;
 mod go;
 mod java;
 mod javascript;
