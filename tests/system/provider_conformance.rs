@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 use strongroom_secrets::azure::{AzureConfig, AzureProvider, ClientSecret, Credential};
 use strongroom_secrets::transport::{SystemRoots, Trust};
-use strongroom_secrets::{Error, ErrorKind, NewSecret, Provider, SecretName, SecretValue, conformance};
+use strongroom_secrets::{
+    Error, ErrorKind, NewSecret, Provider, SecretName, SecretUpdate, SecretValue, conformance,
+};
 use strongroom_tests::vault::{OFFICER, Principal, TENANT, USER, VAULT};
 use strongroom_tests::{VaultServer, scratch};
 
@@ -149,9 +151,10 @@ async fn a_reader_is_told_which_role_it_lacks_and_changes_nothing() {
 
     for (what, error) in [
         ("set", reader.set(&name("a"), value("2")).await.unwrap_err()),
-        ("set_tags", reader.set_tags(&name("a"), &version, [].into()).await.unwrap_err()),
+        ("update", reader.update(&name("a"), &version, SecretUpdate::default()).await.unwrap_err()),
         ("delete", reader.delete(&name("a")).await.unwrap_err()),
         ("recover", reader.recover(&name("a")).await.unwrap_err()),
+        ("purge", reader.purge(&name("a")).await.unwrap_err()),
     ] {
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
         assert!(

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use strongroom_metastore::{Intent, IntentKind, NewIntent, Opened, Owner};
-use strongroom_secrets::{ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties};
+use strongroom_secrets::{
+    ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretUpdate,
+};
 
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
@@ -122,7 +124,7 @@ impl Manager {
             (before_adoption(&latest.tags, intent.claim.id), &latest.version)
         {
             self.may_call(lease, &intent.name).await?;
-            vault.set_tags(&intent.name, version, theirs).await?;
+            vault.update(&intent.name, version, SecretUpdate::tags(theirs)).await?;
             return Ok(());
         }
         let referred_to = self.store.begin().await?.is_referred_to(&intent.name).await?;
@@ -187,6 +189,7 @@ impl Manager {
             enabled: Some(older.enabled),
             not_before: older.not_before,
             expires: older.expires,
+            mark: None,
         };
         self.may_call(lease, &intent.name).await?;
         let written = vault.set(&intent.name, again).await?;

@@ -1,7 +1,8 @@
 //! The cases that every provider passes, against the real client of the real protocol.
 //!
-//! A provider's own tests make an instance and call [`run`]. The suite uses names that no other run has, leaves foreign
-//! secrets alone, and soft-deletes what it made.
+//! A provider's own tests make an instance and call [`run`]. The suite goes by the provider's [`Capabilities`]: what it can do
+//! it must do right, what it cannot it must refuse. It uses names that no other run has, leaves foreign secrets alone, and
+//! deletes what it made.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -12,8 +13,8 @@ use futures::{StreamExt, TryStreamExt};
 use crate::provider::MAX_TAGS;
 use crate::random::SystemRandom;
 use crate::{
-    Error, ErrorKind, ListScope, NewSecret, Provider, Random, Secret, SecretName, SecretProperties,
-    SecretValue, SecretVersion, Tags,
+    Capabilities, Error, ErrorKind, ListScope, NewSecret, Provider, Random, Secret, SecretName,
+    SecretProperties, SecretUpdate, SecretValue, SecretVersion, Tags,
 };
 
 /// How often the suite looks again where a service may take its time, with [`PAUSE`] in between: a minute in all.
@@ -29,6 +30,10 @@ const MORE_THAN_A_PAGE: usize = 30;
 /// With a message that names the case, if the provider does not do what the trait promises.
 pub async fn run(provider: &dyn Provider) {
     let suite = Suite::new(provider);
+    if !suite.can.write {
+        suite.a_reader_refuses_to_write().await;
+        return;
+    }
     suite.what_is_not_there_is_not_found().await;
     suite.what_was_written_is_read().await;
     suite.every_legal_value_survives().await;
@@ -36,9 +41,19 @@ pub async fn run(provider: &dyn Provider) {
     suite.the_latest_version_is_read_and_the_others_stay().await;
     suite.names_compare_without_case().await;
     suite.tags_are_replaced_on_one_version().await;
+    suite.an_update_leaves_what_it_does_not_name().await;
     suite.a_disabled_secret_is_not_read().await;
     suite.dates_are_kept_and_do_not_block().await;
-    suite.a_deleted_secret_keeps_its_name_and_comes_back().await;
+    if suite.can.soft_delete {
+        suite.a_deleted_secret_keeps_its_name_and_comes_back().await;
+    } else {
+        suite.a_deleted_secret_is_gone().await;
+    }
+    if suite.can.soft_delete && suite.can.purge {
+        suite.a_purged_secret_is_gone_and_its_name_free().await;
+    } else {
+        suite.a_purge_is_refused().await;
+    }
     suite.a_listing_has_every_secret_once().await;
     suite.writes_at_the_same_time_are_all_kept().await;
     suite.clean_up().await;
@@ -46,13 +61,15 @@ pub async fn run(provider: &dyn Provider) {
 
 struct Suite<'a> {
     provider: &'a dyn Provider,
+    can: Capabilities,
     prefix: String,
 }
 
 impl<'a> Suite<'a> {
     fn new(provider: &'a dyn Provider) -> Self {
         let random: &dyn Random = &SystemRandom;
-        Self { provider, prefix: format!("conformance-{}", &random.uuid().simple().to_string()[..12]) }
+        let prefix = format!("conformance-{}", &random.uuid().simple().to_string()[..12]);
+        Self { provider, can: provider.capabilities(), prefix }
     }
 
     fn name(&self, case: &str) -> SecretName {
@@ -79,18 +96,33 @@ impl<'a> Suite<'a> {
         let missing = |what: &str, result: Result<(), Error>| expect_kind(what, result, ErrorKind::NotFound);
         missing("read an absent secret", self.provider.get(&name, None).await.map(drop));
         missing("read an absent version", self.provider.get(&name, Some(&version)).await.map(drop));
-        missing(
-            "tag an absent version",
-            self.provider.set_tags(&name, &version, Tags::new()).await.map(drop),
-        );
+        let update = SecretUpdate::tags(Tags::new());
+        missing("update an absent version", self.provider.update(&name, &version, update).await.map(drop));
         missing("delete an absent secret", self.provider.delete(&name).await);
-        missing("look up what is not deleted", self.provider.get_deleted(&name).await.map(drop));
-        missing("recover what is not deleted", self.provider.recover(&name).await.map(drop));
+        if self.can.soft_delete {
+            missing("look up what is not deleted", self.provider.get_deleted(&name).await.map(drop));
+            missing("recover what is not deleted", self.provider.recover(&name).await.map(drop));
+        }
         assert_eq!(self.list(ListScope::Versions(&name)).await, [], "an absent secret has no versions");
 
         self.set(&name, value("there now")).await;
         missing("read another version", self.provider.get(&name, Some(&version)).await.map(drop));
-        missing("look up what is alive", self.provider.get_deleted(&name).await.map(drop));
+        if self.can.soft_delete {
+            missing("look up what is alive", self.provider.get_deleted(&name).await.map(drop));
+        }
+    }
+
+    async fn a_reader_refuses_to_write(&self) {
+        let name = self.name("read-only");
+        let absent = self.provider.get(&name, None).await.map(drop);
+        expect_kind("read an absent secret", absent, ErrorKind::NotFound);
+        let unsupported = |what: &str, result| expect_kind(what, result, ErrorKind::Unsupported);
+        unsupported("write", self.provider.set(&name, value("a")).await.map(drop));
+        let update = self.provider.update(&name, &SecretVersion::new("1"), SecretUpdate::default()).await;
+        unsupported("update", update.map(drop));
+        unsupported("delete", self.provider.delete(&name).await);
+        unsupported("recover", self.provider.recover(&name).await.map(drop));
+        unsupported("purge", self.provider.purge(&name).await);
     }
 
     async fn what_was_written_is_read(&self) {
@@ -153,6 +185,10 @@ impl<'a> Suite<'a> {
         let second = self.set(&name, value("2")).await.version;
         assert_ne!(first, second, "each write makes a version of its own");
         assert_eq!(self.get(&name, None).await.value, "2".into(), "the latest version is read");
+        if !self.can.versions {
+            let older = self.provider.get(&name, first.as_ref()).await.map(drop);
+            return expect_kind("read a version that was not kept", older, ErrorKind::NotFound);
+        }
         assert_eq!(
             self.get(&name, first.as_ref()).await.value,
             "1".into(),
@@ -174,9 +210,10 @@ impl<'a> Suite<'a> {
         self.set(&mixed, value("1")).await;
         self.set(&upper, value("2")).await;
         assert_eq!(self.get(&lower, None).await.value, "2".into(), "the case of a name does not matter");
+        let expected = if self.can.versions { 2 } else { 1 };
         assert_eq!(
             self.list(ListScope::Versions(&lower)).await.len(),
-            2,
+            expected,
             "both writes are versions of one secret"
         );
     }
@@ -191,7 +228,8 @@ impl<'a> Suite<'a> {
         };
 
         let new = tags(&[("b", "3")]);
-        let answered = must("replace tags", self.provider.set_tags(&name, &second, new.clone()).await);
+        let update = SecretUpdate::tags(new.clone());
+        let answered = must("replace tags", self.provider.update(&name, &second, update).await);
         assert_eq!(answered.tags, new, "replacing tags answers with the new ones");
         assert_eq!(answered.version.as_ref(), Some(&second), "replacing tags makes no version");
         let latest = self.get(&name, None).await;
@@ -200,14 +238,54 @@ impl<'a> Suite<'a> {
             (new, "2".into()),
             "the tags are new, the value is not"
         );
-        assert_eq!(
-            self.get(&name, Some(&first)).await.properties.tags,
-            old,
-            "another version keeps its tags"
-        );
+        if self.can.versions {
+            assert_eq!(
+                self.get(&name, Some(&first)).await.properties.tags,
+                old,
+                "another version keeps its tags"
+            );
+        }
 
-        must("take all tags away", self.provider.set_tags(&name, &second, Tags::new()).await);
+        let update = SecretUpdate::tags(Tags::new());
+        must("take all tags away", self.provider.update(&name, &second, update).await);
         assert_eq!(self.get(&name, None).await.properties.tags, Tags::new(), "all tags can be taken away");
+    }
+
+    async fn an_update_leaves_what_it_does_not_name(&self) {
+        let name = self.name("updated");
+        let new = NewSecret {
+            content_type: Some("text/plain".to_owned()),
+            tags: tags(&[("a", "1")]),
+            not_before: Some(1_000_000_000),
+            expires: Some(4_000_000_000),
+            ..value("1")
+        };
+        let written = self.set(&name, new).await;
+        let Some(version) = &written.version else { panic!("a write answers with the version it made") };
+        let without_times = |properties: SecretProperties| SecretProperties { updated: None, ..properties };
+
+        let update = SecretUpdate::tags(tags(&[("b", "2")]));
+        let answered = must("update", self.provider.update(&name, version, update).await);
+        let read = self.get(&name, None).await;
+        let expected = SecretProperties { tags: tags(&[("b", "2")]), ..written.clone() };
+        assert_eq!(read.value, "1".into(), "an update leaves the value");
+        assert_eq!(answered, read.properties, "an update answers with what is read afterwards");
+        assert_eq!(without_times(answered), without_times(expected.clone()), "new tags leave all else");
+
+        let update = SecretUpdate {
+            content_type: Some("application/json".to_owned()),
+            expires: Some(4_100_000_000),
+            ..SecretUpdate::default()
+        };
+        must("update", self.provider.update(&name, version, update).await);
+        let expected = SecretProperties {
+            content_type: Some("application/json".to_owned()),
+            expires: Some(4_100_000_000),
+            ..expected
+        };
+        let read = self.get(&name, None).await.properties;
+        assert_eq!(without_times(read), without_times(expected), "the tags and the other date stay");
+        assert_eq!(self.list(ListScope::Versions(&name)).await.len(), 1, "an update makes no version");
     }
 
     async fn a_disabled_secret_is_not_read(&self) {
@@ -221,7 +299,8 @@ impl<'a> Suite<'a> {
             ErrorKind::Disabled,
         );
         let Some(version) = properties.version else { panic!("a write answers with the version it made") };
-        must("tag a disabled version", self.provider.set_tags(&name, &version, tags(&[("a", "b")])).await);
+        let update = SecretUpdate::tags(tags(&[("a", "b")]));
+        must("tag a disabled version", self.provider.update(&name, &version, update).await);
         self.set(&name, value("2")).await;
         assert_eq!(self.get(&name, None).await.value, "2".into(), "a new version can be read again");
     }
@@ -276,6 +355,41 @@ impl<'a> Suite<'a> {
         assert_eq!(self.get(&name, None).await.value, "3".into(), "a recovered secret can be written");
     }
 
+    async fn a_deleted_secret_is_gone(&self) {
+        let name = self.name("deleted");
+        self.set(&name, value("1")).await;
+        must("delete", self.provider.delete(&name).await);
+        let gone = self.provider.get(&name, None).await.map(drop);
+        expect_kind("read a deleted secret", gone, ErrorKind::NotFound);
+        let unsupported = |what: &str, result| expect_kind(what, result, ErrorKind::Unsupported);
+        unsupported("look up a deleted secret", self.provider.get_deleted(&name).await.map(drop));
+        unsupported("recover", self.provider.recover(&name).await.map(drop));
+        self.set(&name, value("2")).await;
+        assert_eq!(self.get(&name, None).await.value, "2".into(), "the name is free again");
+    }
+
+    async fn a_purged_secret_is_gone_and_its_name_free(&self) {
+        let name = self.name("purged");
+        let old = self.set(&name, value("1")).await.version;
+        expect_kind("purge what is alive", self.provider.purge(&name).await, ErrorKind::NotFound);
+        must("delete", self.provider.delete(&name).await);
+        self.until_deleted(&name).await;
+        must("purge", self.provider.purge(&name).await);
+        let gone = self.provider.get_deleted(&name).await.map(drop);
+        expect_kind("look up a purged secret", gone, ErrorKind::NotFound);
+        self.set(&name, value("2")).await;
+        assert_eq!(self.get(&name, None).await.value, "2".into(), "a purged name can be used again");
+        let old = self.provider.get(&name, old.as_ref()).await.map(drop);
+        expect_kind("read a version from before the purge", old, ErrorKind::NotFound);
+    }
+
+    async fn a_purge_is_refused(&self) {
+        let name = self.name("not-purged");
+        self.set(&name, value("1")).await;
+        must("delete", self.provider.delete(&name).await);
+        expect_kind("purge", self.provider.purge(&name).await, ErrorKind::Unsupported);
+    }
+
     async fn a_listing_has_every_secret_once(&self) {
         let names: BTreeSet<_> = (0..MORE_THAN_A_PAGE).map(|n| self.name(&format!("listed-{n}"))).collect();
         let new = NewSecret { tags: tags(&[("a", "b")]), ..value("1") };
@@ -296,7 +410,9 @@ impl<'a> Suite<'a> {
         let versions: BTreeSet<_> =
             futures::stream::iter(writes).buffer_unordered(8).map(|written| written.version).collect().await;
         assert_eq!(versions.len(), 8, "each write at the same time makes a version of its own");
-        assert_eq!(self.list(ListScope::Versions(&name)).await.len(), 9, "all of them are kept");
+        if self.can.versions {
+            assert_eq!(self.list(ListScope::Versions(&name)).await.len(), 9, "all of them are kept");
+        }
         let latest = self.get(&name, None).await.properties.version;
         assert!(versions.contains(&latest), "the latest is one of them");
     }

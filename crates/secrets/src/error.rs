@@ -11,6 +11,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// No such secret or version.
     NotFound,
+    /// There is one of that name already, where none may be.
+    AlreadyExists,
     /// The name is taken by a secret that is soft-deleted: recover it first.
     Deleted,
     /// The secret is being deleted or recovered right now: try again soon.
@@ -19,6 +21,8 @@ pub enum ErrorKind {
     Disabled,
     /// The identity is known but lacks the role.
     PermissionDenied,
+    /// The vault's firewall does not let us in, whoever we are.
+    NetworkDenied,
     /// The identity could not be proved: wrong or missing credentials.
     Unauthenticated,
     /// Too many requests; the bounded retries did not help.
@@ -27,7 +31,7 @@ pub enum ErrorKind {
     Unavailable,
     /// The call took longer than it may; whether it took effect is unknown.
     TimedOut,
-    /// The server's certificate is not trusted.
+    /// The server's certificate is not trusted, or its TLS is too old to be.
     Untrusted,
     /// The vault refused the request as wrong: a name, a value, a tag.
     InvalidInput,
@@ -76,6 +80,14 @@ impl Error {
     /// What the user can do about it, if there is something.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Whether the call can have had no effect. A write that fails otherwise may have reached the vault all the same.
+    pub fn is_without_effect(&self) -> bool {
+        !matches!(
+            self.kind,
+            ErrorKind::Busy | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Other
+        )
     }
 
     /// Whether the same call may succeed later without anybody changing anything.

@@ -9,6 +9,7 @@
 //! Not here: databases, entities, configuration files. Start with [`provider`].
 
 pub mod azure;
+pub mod capabilities;
 pub mod clock;
 pub mod conformance;
 pub mod error;
@@ -19,11 +20,13 @@ pub mod random;
 pub mod transport;
 pub mod value;
 
+pub use capabilities::Capabilities;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Result};
 pub use name::SecretName;
 pub use provider::{
-    DeletedSecret, ListScope, NewSecret, Provider, Secret, SecretProperties, SecretVersion, Tags,
+    DeletedSecret, ListScope, NewSecret, Provider, Secret, SecretProperties, SecretUpdate,
+    SecretVersion, Tags,
 };
 pub use random::Random;
 pub use value::SecretValue;

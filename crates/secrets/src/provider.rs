@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::{Result, SecretName, SecretValue};
+use crate::{Capabilities, Result, SecretName, SecretValue};
 
 /// Name-value pairs on a version of a secret: at most [`MAX_TAGS`], each side at most [`MAX_TAG_LENGTH`] characters.
 pub type Tags = BTreeMap<String, String>;
@@ -54,6 +54,40 @@ pub struct NewSecret {
     pub not_before: Option<i64>,
     /// Unix seconds after which it should not be used.
     pub expires: Option<i64>,
+    /// The name of a tag whose value no other write has. A provider whose answer got lost looks for it: if the latest
+    /// version carries it, the write is done. Without a mark such a write is an error, and whether it took effect is not
+    /// known.
+    pub mark: Option<String>,
+}
+
+impl NewSecret {
+    /// Whether a version with these tags was made by this very write; never, if it has no mark.
+    pub fn made(&self, tags: &Tags) -> bool {
+        let mark = self.mark.as_ref().and_then(|name| Some((name, self.tags.get(name)?)));
+        mark.is_some_and(|(name, value)| tags.get(name) == Some(value))
+    }
+}
+
+/// What to change of a version without making a new one; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretUpdate {
+    /// Replaces all tags.
+    pub tags: Option<Tags>,
+    /// What the value is, for people.
+    pub content_type: Option<String>,
+    /// Whether it can be read.
+    pub enabled: Option<bool>,
+    /// Unix seconds before which it should not be used.
+    pub not_before: Option<i64>,
+    /// Unix seconds after which it should not be used.
+    pub expires: Option<i64>,
+}
+
+impl SecretUpdate {
+    /// Replaces the tags and nothing else.
+    pub fn tags(tags: Tags) -> Self {
+        Self { tags: Some(tags), ..Self::default() }
+    }
 }
 
 /// All of a version but its value.
@@ -112,11 +146,14 @@ pub enum ListScope<'a> {
 
 /// A place where secrets live.
 ///
-/// Names compare without case. A write is a new version; versions are never changed but in their tags. `Display` names the
-/// instance for logs and messages (`Azure Key Vault https://v1.vault.azure.net`), without credentials. Every call ends
-/// within a bounded time.
+/// Names compare without case. A write is a new version; of a version everything may change but its value. `Display` names
+/// the instance for logs and messages (`Azure Key Vault https://v1.vault.azure.net`), without credentials. Every call ends
+/// within a bounded time. What a provider lacks of [`Capabilities`] it refuses.
 #[async_trait]
 pub trait Provider: Debug + Display + Send + Sync + 'static {
+    /// What this kind of vault can do. What the identity may do is another question: only a call can tell.
+    fn capabilities(&self) -> Capabilities;
+
     /// Reads a version, or the latest.
     ///
     /// # Errors
@@ -130,15 +167,15 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// [`Deleted`](crate::ErrorKind::Deleted) if the name is soft-deleted.
     async fn set(&self, name: &SecretName, new: NewSecret) -> Result<SecretProperties>;
 
-    /// Replaces the tags of a version; its value stays.
+    /// Changes what `update` names of a version, disabled or not; its value and all else stay, and no version is made.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version.
-    async fn set_tags(
+    async fn update(
         &self,
         name: &SecretName,
         version: &SecretVersion,
-        tags: Tags,
+        update: SecretUpdate,
     ) -> Result<SecretProperties>;
 
     /// Goes through the secrets of `scope`, page by page, in no particular order.
@@ -161,4 +198,11 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if no secret of that name is soft-deleted.
     async fn recover(&self, name: &SecretName) -> Result<SecretProperties>;
+
+    /// Forgets a soft-deleted secret for good, with all its versions; its name is free again, at once or soon.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if no secret of that name is soft-deleted;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the vault is protected against it.
+    async fn purge(&self, name: &SecretName) -> Result<()>;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_secrets::{
-    Error, ErrorKind, NewSecret, Provider, SecretName, SecretProperties, SecretVersion,
+    Error, ErrorKind, NewSecret, Provider, SecretName, SecretProperties, SecretUpdate, SecretVersion,
 };
 
 use super::{Action, Placed, Prepared, Progress};
@@ -28,8 +28,8 @@ impl Manager {
             Action::Adopt(version, theirs) => {
                 self.may_call(lease, &name).await?;
                 let tags = owner.adopting_tags(self.installation, prepared.claim.id, &theirs);
-                if let Err(error) = vault.set_tags(&name, &version, tags).await {
-                    if may_have_taken_effect(&error) {
+                if let Err(error) = vault.update(&name, &version, SecretUpdate::tags(tags)).await {
+                    if !error.is_without_effect() {
                         prepared.progress = Progress::Unknown;
                     }
                     return Err(error.into());
@@ -85,7 +85,7 @@ impl Manager {
             )
             .into()),
             Err(error) => {
-                if !may_have_taken_effect(&error) {
+                if error.is_without_effect() {
                     prepared.progress = progress;
                 }
                 Err(error.into())
@@ -99,17 +99,3 @@ impl Manager {
     }
 }
 
-/// Whether a write that failed like this may have reached the vault all the same.
-fn may_have_taken_effect(error: &Error) -> bool {
-    !matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied
-            | ErrorKind::Unauthenticated
-            | ErrorKind::InvalidInput
-            | ErrorKind::NotFound
-            | ErrorKind::Deleted
-            | ErrorKind::Untrusted
-            | ErrorKind::Configuration
-            | ErrorKind::Unsupported
-    )
-}

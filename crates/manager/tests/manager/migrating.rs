@@ -127,7 +127,7 @@ async fn a_plan_writes_nothing_and_counts_as_the_migration_does() {
     let world = World::new().await;
     let rows = plant_recorded_rows(&world, "before").await;
     let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
-    assert_eq!(world.vault.count(Operation::Set) + world.vault.count(Operation::SetTags), 0);
+    assert_eq!(world.vault.count(Operation::Set) + world.vault.count(Operation::Update), 0);
     for (kind, before) in rows {
         assert_eq!(world.store.get(kind, id_of(&before)).await.unwrap().unwrap().json, before);
     }

@@ -125,7 +125,7 @@ async fn a_secret_that_was_adopted_for_nothing_is_nobodys_again() {
     let theirs = NewSecret { value: "equal".into(), tags: tags.into(), ..NewSecret::default() };
     world.vault.set(&name(NAME), theirs).await.unwrap();
     let before = world.vault.get(&name(NAME), None).await.unwrap();
-    world.vault.inject_nth(Operation::SetTags, 1, Fault::After(ErrorKind::TimedOut));
+    world.vault.inject_nth(Operation::Update, 1, Fault::After(ErrorKind::TimedOut));
     world.create(&service(1, "sales", "equal")).await.unwrap_err();
     let successor = world.as_other("server:successor").await;
     assert_eq!(successor.manager.settle_abandoned(&["server:test"]).await.unwrap(), 1);

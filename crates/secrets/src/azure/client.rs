@@ -13,7 +13,7 @@ use azure_core::http::{
 use azure_core::http::{Response, UserAgentOptions};
 use azure_security_keyvault_secrets::models::{
     ListDeletedSecretPropertiesResult, ListSecretPropertiesResult, SecretClientDeleteSecretOptions,
-    SecretClientGetDeletedSecretOptions, SecretClientGetSecretOptions,
+    SecretClientGetDeletedSecretOptions, SecretClientGetSecretOptions, SecretClientPurgeDeletedSecretOptions,
     SecretClientRecoverDeletedSecretOptions, SecretClientSetSecretOptions,
     SecretClientUpdateSecretPropertiesOptions,
 };
@@ -28,8 +28,8 @@ use super::retry::{Attempt, Retry, backoff};
 use super::{AuthorityHost, AzureConfig, VaultUrl, models};
 use crate::random::SystemRandom;
 use crate::{
-    DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret, SecretName,
-    SecretProperties, SecretValue, SecretVersion, Tags, transport,
+    Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret,
+    SecretName, SecretProperties, SecretUpdate, SecretValue, SecretVersion, transport,
 };
 
 /// The most pages of one listing: a quarter of a million secrets. What goes on longer is a server that goes in circles.
@@ -207,6 +207,10 @@ impl AzureProvider {
 
 #[async_trait]
 impl Provider for AzureProvider {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::KEY_VAULT
+    }
+
     async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
         let which = version.map_or_else(String::new, |version| format!(" version {version}"));
         let doing = self.doing(format!("read secret {name}{which}"), Role::User);
@@ -233,15 +237,15 @@ impl Provider for AzureProvider {
         .await
     }
 
-    async fn set_tags(
+    async fn update(
         &self,
         name: &SecretName,
         version: &SecretVersion,
-        tags: Tags,
+        update: SecretUpdate,
     ) -> Result<SecretProperties> {
-        let doing = self.doing(format!("tag secret {name} version {version}"), Role::Officer);
+        let doing = self.doing(format!("update secret {name} version {version}"), Role::Officer);
         let attempt = Attempt::new(self.call_timeout);
-        let parameters = models::tag_parameters(tags)?;
+        let parameters = models::update_parameters(update)?;
         self.run(&doing, &attempt, || async {
             let options = SecretClientUpdateSecretPropertiesOptions {
                 secret_version: Some(version.as_str().to_owned()),
@@ -328,6 +332,22 @@ impl Provider for AzureProvider {
                     self.wait_until_readable(&doing, &attempt, name).await?;
                     Ok(properties)
                 }
+            }
+        })
+        .await
+    }
+
+    async fn purge(&self, name: &SecretName) -> Result<()> {
+        let doing = self.doing(format!("purge secret {name}"), Role::Officer);
+        let attempt = Attempt::new(self.call_timeout);
+        self.run(&doing, &attempt, || async {
+            let options = SecretClientPurgeDeletedSecretOptions { method_options: method_options(&attempt) };
+            match self.client.purge_deleted_secret(name.as_str(), Some(options)).await {
+                Ok(_) => Ok(()),
+                Err(error) => match doing.explain(&error) {
+                    error if error.kind() == ErrorKind::NotFound && attempt.resent() => Ok(()),
+                    error => Err(error),
+                },
             }
         })
         .await

@@ -239,6 +239,9 @@ impl Doing<'_> {
                     &format!("the vault's network rules do not let us in ({said})"),
                 )
                 .with_hint("allow this address, or go through the vault's private endpoint"),
+            (400 | 403, "NotSupported", _) => self
+                .fail(ErrorKind::Unsupported, &format!("the vault does not allow it ({said})"))
+                .with_hint("with purge protection a deleted secret stays until its retention is over"),
             (403, ..) => self
                 .fail(ErrorKind::PermissionDenied, &format!("the identity may not do that ({said})"))
                 .with_hint(self.role.hint()),
@@ -359,6 +362,7 @@ mod tests {
             (409, "Conflict", "ObjectIsBeingRecovered", ErrorKind::Busy),
             (409, "Conflict", "SomethingElse", ErrorKind::Other),
             (400, "BadParameter", "", ErrorKind::InvalidInput),
+            (400, "NotSupported", "", ErrorKind::Unsupported),
             (429, "Throttled", "", ErrorKind::Throttled),
             (500, "InternalServerError", "", ErrorKind::Unavailable),
             (418, "Teapot", "", ErrorKind::Other),

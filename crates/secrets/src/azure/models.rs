@@ -11,22 +11,15 @@ use azure_security_keyvault_secrets::models::{
 use zeroize::Zeroize;
 
 use crate::{
-    DeletedSecret, Error, ErrorKind, NewSecret, Result, Secret, SecretName, SecretProperties, SecretVersion,
-    Tags,
+    DeletedSecret, Error, ErrorKind, NewSecret, Result, Secret, SecretName, SecretProperties, SecretUpdate,
+    SecretVersion,
 };
 
 /// The body of a write.
 pub(super) fn set_parameters(new: NewSecret) -> Result<RequestContent<SetSecretParameters>> {
-    let has_attributes = new.enabled.is_some() || new.not_before.is_some() || new.expires.is_some();
-    let attributes = SecretAttributes {
-        enabled: new.enabled,
-        not_before: new.not_before.map(moment).transpose()?,
-        expires: new.expires.map(moment).transpose()?,
-        ..SecretAttributes::default()
-    };
     let mut parameters = SetSecretParameters {
         content_type: new.content_type,
-        secret_attributes: has_attributes.then_some(attributes),
+        secret_attributes: attributes(new.enabled, new.not_before, new.expires)?,
         tags: Some(new.tags.into_iter().collect()),
         value: Some(new.value.expose().to_owned()),
     };
@@ -38,13 +31,35 @@ pub(super) fn set_parameters(new: NewSecret) -> Result<RequestContent<SetSecretP
     Ok(body.into())
 }
 
-/// The body of an update that replaces the tags and leaves everything else.
-pub(super) fn tag_parameters(tags: Tags) -> Result<RequestContent<UpdateSecretPropertiesParameters>> {
-    let tags = Some(tags.into_iter().collect());
-    let parameters = UpdateSecretPropertiesParameters { tags, ..UpdateSecretPropertiesParameters::default() };
+/// The body of an update. What is not in it stays as it is.
+pub(super) fn update_parameters(
+    update: SecretUpdate,
+) -> Result<RequestContent<UpdateSecretPropertiesParameters>> {
+    let SecretUpdate { tags, content_type, enabled, not_before, expires } = update;
+    let parameters = UpdateSecretPropertiesParameters {
+        content_type,
+        secret_attributes: attributes(enabled, not_before, expires)?,
+        tags: tags.map(|tags| tags.into_iter().collect()),
+    };
     parameters
         .try_into()
-        .map_err(|_| Error::new(ErrorKind::InvalidInput, "the tags cannot be written as JSON"))
+        .map_err(|_| Error::new(ErrorKind::InvalidInput, "the update cannot be written as JSON"))
+}
+
+fn attributes(
+    enabled: Option<bool>,
+    not_before: Option<i64>,
+    expires: Option<i64>,
+) -> Result<Option<SecretAttributes>> {
+    if (enabled, not_before, expires) == (None, None, None) {
+        return Ok(None);
+    }
+    Ok(Some(SecretAttributes {
+        enabled,
+        not_before: not_before.map(moment).transpose()?,
+        expires: expires.map(moment).transpose()?,
+        ..SecretAttributes::default()
+    }))
 }
 
 /// A bundle with its value.

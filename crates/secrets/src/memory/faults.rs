@@ -15,8 +15,8 @@ pub enum Operation {
     Get,
     /// Writing a new version.
     Set,
-    /// Replacing a version's tags.
-    SetTags,
+    /// Changing a version in place.
+    Update,
     /// Going through names or versions.
     List,
     /// Soft-deleting.
@@ -25,20 +25,23 @@ pub enum Operation {
     GetDeleted,
     /// Bringing a soft-deleted secret back.
     Recover,
+    /// Forgetting a soft-deleted secret.
+    Purge,
 }
 
 impl Operation {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     fn verb(self) -> &'static str {
         match self {
             Self::Get => "read",
             Self::Set => "write",
-            Self::SetTags => "tag",
+            Self::Update => "update",
             Self::List => "list",
             Self::Delete => "delete",
             Self::GetDeleted => "look up deleted",
             Self::Recover => "recover",
+            Self::Purge => "purge",
         }
     }
 }

@@ -22,8 +22,8 @@ use shelf::Shelf;
 use crate::clock::SystemClock;
 use crate::random::SequentialRandom;
 use crate::{
-    Clock, DeletedSecret, ListScope, NewSecret, Provider, Random, Result, Secret, SecretName,
-    SecretProperties, SecretValue, SecretVersion, Tags,
+    Capabilities, Clock, DeletedSecret, ListScope, NewSecret, Provider, Random, Result, Secret, SecretName,
+    SecretProperties, SecretUpdate, SecretValue, SecretVersion,
 };
 
 /// A [`Provider`] that keeps everything in the process. Clones share one vault.
@@ -86,11 +86,6 @@ impl MemoryProvider {
         self.shelf().value(name)
     }
 
-    /// Forgets a soft-deleted secret for good; says whether there was one. Not counted as a call.
-    pub fn purge(&self, name: &SecretName) -> bool {
-        self.shelf().purge(name)
-    }
-
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.inner.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,6 +129,10 @@ impl Display for MemoryProvider {
 
 #[async_trait]
 impl Provider for MemoryProvider {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { durable: false, ..Capabilities::KEY_VAULT }
+    }
+
     async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
         self.call(Operation::Get, Some(name), |shelf| shelf.get(name, version)).await
     }
@@ -146,14 +145,14 @@ impl Provider for MemoryProvider {
             .await
     }
 
-    async fn set_tags(
+    async fn update(
         &self,
         name: &SecretName,
         version: &SecretVersion,
-        tags: Tags,
+        update: SecretUpdate,
     ) -> Result<SecretProperties> {
         let now = self.inner.clock.now_seconds();
-        self.call(Operation::SetTags, Some(name), |shelf| shelf.set_tags(name, version, tags, now)).await
+        self.call(Operation::Update, Some(name), |shelf| shelf.update(name, version, update, now)).await
     }
 
     fn list<'a>(&'a self, scope: ListScope<'a>) -> BoxStream<'a, Result<SecretProperties>> {
@@ -181,6 +180,10 @@ impl Provider for MemoryProvider {
 
     async fn recover(&self, name: &SecretName) -> Result<SecretProperties> {
         self.call(Operation::Recover, Some(name), |shelf| shelf.recover(name)).await
+    }
+
+    async fn purge(&self, name: &SecretName) -> Result<()> {
+        self.call(Operation::Purge, Some(name), |shelf| shelf.purge(name)).await
     }
 }
 
@@ -250,16 +253,6 @@ mod tests {
 
         writer.await.unwrap().unwrap();
         assert_eq!(vault.value(&name("a")), Some("1".into()));
-    }
-
-    #[tokio::test]
-    async fn a_purged_name_can_be_used_again() {
-        let vault = MemoryProvider::new();
-        vault.set(&name("a"), new("1")).await.unwrap();
-        vault.delete(&name("a")).await.unwrap();
-        assert!(vault.purge(&name("a")));
-        vault.set(&name("a"), new("2")).await.unwrap();
-        assert_eq!(vault.names(), [name("a")]);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Result, Secret, SecretName, SecretProperties,
-    SecretValue, SecretVersion, Tags,
+    SecretUpdate, SecretValue, SecretVersion, Tags,
 };
 
 /// Days for which a soft-deleted secret is kept, as a new Key Vault does.
@@ -50,8 +50,10 @@ impl Shelf {
         Some(self.alive(name)?.latest()?.value.clone())
     }
 
-    pub(super) fn purge(&mut self, name: &SecretName) -> bool {
-        self.deleted(name).is_some() && self.0.remove(&name.key()).is_some()
+    pub(super) fn purge(&mut self, name: &SecretName) -> Result<()> {
+        self.deleted(name).ok_or_else(|| not_deleted(name))?;
+        self.0.remove(&name.key());
+        Ok(())
     }
 
     pub(super) fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
@@ -96,14 +98,16 @@ impl Shelf {
         Ok(properties)
     }
 
-    pub(super) fn set_tags(
+    pub(super) fn update(
         &mut self,
         name: &SecretName,
         version: &SecretVersion,
-        tags: Tags,
+        update: SecretUpdate,
         now: i64,
     ) -> Result<SecretProperties> {
-        check_tags(name, &tags)?;
+        let SecretUpdate { tags, content_type, enabled, not_before, expires } = update;
+        check_content_type(name, content_type.as_deref())?;
+        tags.as_ref().map_or(Ok(()), |tags| check_tags(name, tags))?;
         let secret = self
             .0
             .get_mut(&name.key())
@@ -112,9 +116,14 @@ impl Shelf {
                 entry.versions.iter_mut().find(|secret| secret.properties.version.as_ref() == Some(version))
             })
             .ok_or_else(|| not_found(name, Some(version)))?;
-        secret.properties.tags = tags;
-        secret.properties.updated = Some(now);
-        Ok(secret.properties.clone())
+        let properties = &mut secret.properties;
+        properties.tags = tags.unwrap_or_else(|| std::mem::take(&mut properties.tags));
+        properties.content_type = content_type.or_else(|| properties.content_type.take());
+        properties.enabled = enabled.unwrap_or(properties.enabled);
+        properties.not_before = not_before.or(properties.not_before);
+        properties.expires = expires.or(properties.expires);
+        properties.updated = Some(now);
+        Ok(properties.clone())
     }
 
     pub(super) fn list(&self, scope: ListScope<'_>) -> Vec<SecretProperties> {
@@ -170,10 +179,17 @@ fn check(name: &SecretName, new: &NewSecret) -> Result<()> {
     if new.value.len() > SecretValue::MAX_BYTES {
         return invalid(format!("the value has more than {} bytes", SecretValue::MAX_BYTES));
     }
-    if new.content_type.as_ref().is_some_and(|text| text.chars().count() > MAX_CONTENT_TYPE) {
-        return invalid(format!("the content type has more than {MAX_CONTENT_TYPE} characters"));
-    }
+    check_content_type(name, new.content_type.as_deref())?;
     check_tags(name, &new.tags)
+}
+
+fn check_content_type(name: &SecretName, content_type: Option<&str>) -> Result<()> {
+    if content_type.is_some_and(|text| text.chars().count() > MAX_CONTENT_TYPE) {
+        let message =
+            format!("secret {name}: the content type has more than {MAX_CONTENT_TYPE} characters");
+        return Err(Error::new(ErrorKind::InvalidInput, message));
+    }
+    Ok(())
 }
 
 fn check_tags(name: &SecretName, tags: &Tags) -> Result<()> {
