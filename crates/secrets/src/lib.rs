@@ -3,7 +3,8 @@
 //! Here are the words that every other room uses: [`SecretValue`] (a value that cannot be printed), [`SecretName`]
 //! (what Azure Key Vault accepts as a name), and [`Provider`], the one trait behind which every kind of vault stands.
 //! The providers are folders of their own with the same files each: [`azure`] speaks to a Key Vault through Microsoft's
-//! crates, [`memory`] keeps everything in the process, for tests. [`conformance`] holds the cases that all of them pass.
+//! crates, [`mod@file`] keeps encrypted files on this machine, [`memory`] keeps everything in the process, for tests. What they
+//! can do they say themselves ([`Capabilities`]), and [`conformance`] holds the cases that all of them pass.
 //! [`clock`] and [`random`] are the only places of the workspace that touch the global clock and random source.
 //!
 //! Not here: databases, entities, configuration files. Start with [`provider`].
@@ -13,10 +14,12 @@ pub mod capabilities;
 pub mod clock;
 pub mod conformance;
 pub mod error;
+pub mod file;
 pub mod memory;
 pub mod name;
 pub mod provider;
 pub mod random;
+mod rules;
 pub mod transport;
 pub mod value;
 
@@ -25,8 +28,8 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind, Result};
 pub use name::SecretName;
 pub use provider::{
-    DeletedSecret, ListScope, NewSecret, Provider, Secret, SecretProperties, SecretUpdate,
-    SecretVersion, Tags,
+    DeletedSecret, ListScope, NewSecret, Provider, Secret, SecretProperties, SecretUpdate, SecretVersion,
+    Tags,
 };
 pub use random::Random;
 pub use value::SecretValue;

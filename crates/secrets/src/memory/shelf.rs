@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Result, Secret, SecretName, SecretProperties,
-    SecretUpdate, SecretValue, SecretVersion, Tags,
+    SecretUpdate, SecretValue, SecretVersion, rules,
 };
 
 /// Days for which a soft-deleted secret is kept, as a new Key Vault does.
 const RETENTION_SECONDS: i64 = 90 * 24 * 60 * 60;
-const MAX_CONTENT_TYPE: usize = 255;
 
 /// A copy of all that the vault holds, deleted secrets included, to be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl Shelf {
         version: SecretVersion,
         now: i64,
     ) -> Result<SecretProperties> {
-        check(name, &new)?;
+        rules::check(name, &new)?;
         if self.deleted(name).is_some() {
             let message = format!("secret {name} is soft-deleted");
             return Err(Error::new(ErrorKind::Deleted, message).with_hint("recover it, or purge it"));
@@ -105,9 +104,7 @@ impl Shelf {
         update: SecretUpdate,
         now: i64,
     ) -> Result<SecretProperties> {
-        let SecretUpdate { tags, content_type, enabled, not_before, expires } = update;
-        check_content_type(name, content_type.as_deref())?;
-        tags.as_ref().map_or(Ok(()), |tags| check_tags(name, tags))?;
+        rules::check_update(name, &update)?;
         let secret = self
             .0
             .get_mut(&name.key())
@@ -116,14 +113,8 @@ impl Shelf {
                 entry.versions.iter_mut().find(|secret| secret.properties.version.as_ref() == Some(version))
             })
             .ok_or_else(|| not_found(name, Some(version)))?;
-        let properties = &mut secret.properties;
-        properties.tags = tags.unwrap_or_else(|| std::mem::take(&mut properties.tags));
-        properties.content_type = content_type.or_else(|| properties.content_type.take());
-        properties.enabled = enabled.unwrap_or(properties.enabled);
-        properties.not_before = not_before.or(properties.not_before);
-        properties.expires = expires.or(properties.expires);
-        properties.updated = Some(now);
-        Ok(properties.clone())
+        rules::apply(update, &mut secret.properties, now);
+        Ok(secret.properties.clone())
     }
 
     pub(super) fn list(&self, scope: ListScope<'_>) -> Vec<SecretProperties> {
@@ -171,36 +162,6 @@ impl Shelf {
 
     fn deleted(&self, name: &SecretName) -> Option<&Entry> {
         self.0.get(&name.key()).filter(|entry| entry.deleted.is_some())
-    }
-}
-
-fn check(name: &SecretName, new: &NewSecret) -> Result<()> {
-    let invalid = |what: String| Err(Error::new(ErrorKind::InvalidInput, format!("secret {name}: {what}")));
-    if new.value.len() > SecretValue::MAX_BYTES {
-        return invalid(format!("the value has more than {} bytes", SecretValue::MAX_BYTES));
-    }
-    check_content_type(name, new.content_type.as_deref())?;
-    check_tags(name, &new.tags)
-}
-
-fn check_content_type(name: &SecretName, content_type: Option<&str>) -> Result<()> {
-    if content_type.is_some_and(|text| text.chars().count() > MAX_CONTENT_TYPE) {
-        let message =
-            format!("secret {name}: the content type has more than {MAX_CONTENT_TYPE} characters");
-        return Err(Error::new(ErrorKind::InvalidInput, message));
-    }
-    Ok(())
-}
-
-fn check_tags(name: &SecretName, tags: &Tags) -> Result<()> {
-    let invalid = |what: String| Err(Error::new(ErrorKind::InvalidInput, format!("secret {name}: {what}")));
-    if tags.len() > crate::provider::MAX_TAGS {
-        return invalid(format!("{} tags, at most {} are kept", tags.len(), crate::provider::MAX_TAGS));
-    }
-    let too_long = |text: &str| text.chars().count() > crate::provider::MAX_TAG_LENGTH;
-    match tags.iter().find(|(key, value)| too_long(key) || too_long(value)) {
-        Some(_) => invalid(format!("a tag is longer than {} characters", crate::provider::MAX_TAG_LENGTH)),
-        None => Ok(()),
     }
 }
 
