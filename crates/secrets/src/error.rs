@@ -1,6 +1,7 @@
 //! What can go wrong at a provider, by meaning.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of a call to a provider.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,6 +73,16 @@ impl Error {
         self
     }
 
+    /// The same failure for one more of those who waited for the call.
+    pub(crate) fn shared(self: &Arc<Self>) -> Self {
+        let shared = Self { hint: self.hint.clone(), ..Self::new(self.kind, self.message.clone()) };
+        match &self.source {
+            // What it adds to the cause is said already.
+            Some(_) => shared.with_source(SharedCause(Arc::clone(self))),
+            None => shared,
+        }
+    }
+
     /// What it means.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -112,5 +123,21 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+/// The cause of a failure that several got.
+#[derive(Debug)]
+struct SharedCause(Arc<Error>);
+
+impl fmt::Display for SharedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.source.as_ref().map_or(Ok(()), |source| fmt::Display::fmt(source, f))
+    }
+}
+
+impl std::error::Error for SharedCause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().and_then(|source| source.source())
     }
 }

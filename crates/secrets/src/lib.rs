@@ -4,12 +4,14 @@
 //! (what Azure Key Vault accepts as a name), and [`Provider`], the one trait behind which every kind of vault stands.
 //! The providers are folders of their own with the same files each: [`azure`] speaks to a Key Vault through Microsoft's
 //! crates, [`mod@file`] keeps encrypted files on this machine, [`memory`] keeps everything in the process, for tests. What they
-//! can do they say themselves ([`Capabilities`]), and [`conformance`] holds the cases that all of them pass.
+//! can do they say themselves ([`Capabilities`]), and [`conformance`] holds the cases that all of them pass. [`cache`] stands
+//! before any of them.
 //! [`clock`] and [`random`] are the only places of the workspace that touch the global clock and random source.
 //!
 //! Not here: databases, entities, configuration files. Start with [`provider`].
 
 pub mod azure;
+pub mod cache;
 pub mod capabilities;
 pub mod clock;
 pub mod conformance;
