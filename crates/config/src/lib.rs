@@ -28,8 +28,10 @@ pub use sections::authorizer::{AdminPrincipal, AuthorizerSettings};
 pub use sections::database::DatabaseSettings;
 pub use sections::fernet::{FernetKey, FernetSettings};
 pub use sections::jwt::{JwtSettings, KeyPairFiles};
-pub use sections::pipeline::{PipelineSettings, SecretsManagerLoader};
-pub use sections::secrets_manager::{AzureKeyVaultSettings, SecretsManager, SecretsManagerSettings};
+pub use sections::pipeline::{PipelineSettings, SecretsManagerLoader, VerifySsl};
+pub use sections::secrets_manager::{
+    AzureKeyVaultSettings, FolderSettings, SecretsManager, SecretsManagerSettings, VaultKind,
+};
 pub use sections::server::ServerSettings;
 pub use sections::strongroom::{NamingChoice, StrongroomSettings};
 pub use settings::{DEFAULT_DATA_DIR, Settings};

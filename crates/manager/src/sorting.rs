@@ -149,8 +149,8 @@ impl Manager {
         Ok(ours.then(|| name.clone()))
     }
 
-    /// Whether somebody may type a reference to `name` into a field: not to a secret that is kept for another field, nor
-    /// to a name under our own prefix, which may hold a password yet to come.
+    /// Whether somebody may type a reference to `name` into a field: not to a secret that is kept for another field, nor, in managed
+    /// mode, to a name under our own prefix, which may hold a password yet to come; and only where a vault resolves it.
     async fn check_reference(
         &self,
         kind: EntityKind,
@@ -158,13 +158,19 @@ impl Manager {
         field: &FieldPath,
         name: &SecretName,
     ) -> Result<(), WriteError> {
-        if matches!(self.keeping, Keeping::InDatabase(_)) {
-            return Ok(());
+        if matches!(self.keeping, Keeping::InDatabase(None)) {
+            let reason = format!(
+                "begins with secret:, which marks a reference, but under the provider {} no vault is configured that \
+                 could resolve it: type the password itself (or configure azure-kv)",
+                self.provider_name()
+            );
+            return Err(WriteError::InvalidField { field: field.clone(), reason });
         }
         let owner = FieldOwner { kind, entity: id, field: field.clone() };
         let forbidden = match self.store.owner(name).await? {
             Some(kept_for) => kept_for.entity != owner.entity || kept_for.field != owner.field.to_string(),
-            None => self.naming.is_ours(name),
+            // Where we keep no secrets in the vault, all names there are the users' own.
+            None => matches!(self.keeping, Keeping::Managed(_)) && self.naming.is_ours(name),
         };
         if forbidden {
             return Err(WriteError::ForbiddenReference { field: field.clone(), name: name.clone() });
@@ -187,7 +193,7 @@ impl Manager {
         references
     }
 
-    fn encrypted(&self, value: &SecretValue) -> String {
+    pub(crate) fn encrypted(&self, value: &SecretValue) -> String {
         match &self.fernet {
             Some(keys) => keys.encrypt(value),
             None => value.expose().to_owned(),

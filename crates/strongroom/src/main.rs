@@ -11,6 +11,7 @@ mod exit;
 mod logging;
 mod metadata_server;
 mod signals;
+mod vaults;
 mod wiring;
 
 use std::io::Write;

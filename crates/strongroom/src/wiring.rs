@@ -19,6 +19,7 @@ use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{Provider, SecretValue};
 
 use crate::exit::Usage;
+use crate::vaults;
 
 /// Which keeping a provider's name stands for, with the vault that the settings describe.
 pub(crate) fn keeping(
@@ -26,15 +27,23 @@ pub(crate) fn keeping(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<Keeping> {
-    Ok(match provider {
-        SecretsManager::ManagedAzureKv => Keeping::Managed(key_vault(settings, environment)?),
-        SecretsManager::AzureKv => Keeping::InDatabase(Some(key_vault(settings, environment)?)),
-        SecretsManager::Db => Keeping::InDatabase(None),
-    })
+    let vault = provider.vault().map(|kind| vaults::open(kind, settings, environment)).transpose()?;
+    match vault {
+        Some(vault) if provider.is_managed() => {
+            let missing = vault.capabilities().missing_to_manage();
+            if !missing.is_empty() {
+                let message =
+                    format!("secrets cannot be kept in the {vault}: it cannot {}", missing.join(", nor "));
+                return Err(Usage(message).into());
+            }
+            Ok(Keeping::Managed(vault))
+        }
+        vault => Ok(Keeping::InDatabase(vault)),
+    }
 }
 
 /// The Key Vault that the settings describe.
-fn key_vault(settings: &Settings, environment: &Environment) -> Result<Arc<dyn Provider>> {
+pub(crate) fn key_vault(settings: &Settings, environment: &Environment) -> Result<Arc<dyn Provider>> {
     let azure = &settings.secrets_manager.azure;
     let variable = |name: &str| environment.get(name).map(str::to_owned);
     let vault = match (&azure.vault_url, &azure.vault_name) {

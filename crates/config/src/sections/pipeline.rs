@@ -11,6 +11,22 @@ pub struct PipelineSettings {
     pub secrets_manager_loader: SecretsManagerLoader,
     /// The address of our API as the ingestion sees it: `http://localhost:8585/api` unless configured.
     pub metadata_api_endpoint: String,
+    /// How far the ingestion believes our certificate.
+    pub verify_ssl: VerifySsl,
+    /// The file of the authority that it believes, where it runs; for [`VerifySsl::Validate`].
+    pub certificate_path: Option<String>,
+}
+
+/// How far the ingestion believes our certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerifySsl {
+    /// There is none: plain HTTP, the default.
+    #[default]
+    NoSsl,
+    /// Whatever it is.
+    Ignore,
+    /// As an authority vouches for it.
+    Validate,
 }
 
 /// How the ingestion finds the vault's credentials.
@@ -39,7 +55,7 @@ impl SecretsManagerLoader {
 }
 
 const PIPELINE: Keys = Keys {
-    ours: &["secretsManagerLoader", "metadataApiEndpoint"],
+    ours: &["secretsManagerLoader", "metadataApiEndpoint", "verifySSL", "sslConfig"],
     others: &[
         "apiEndpoint",
         "className",
@@ -49,17 +65,33 @@ const PIPELINE: Keys = Keys {
         "ingestionIpInfoEnabled",
         "logStorageConfiguration",
         "parameters",
-        "sslConfig",
-        "verifySSL",
     ],
     open: true,
 };
+
+const SSL: Keys = Keys { ours: &["certificatePath"], others: &[], open: true };
 
 pub(crate) fn read(root: &Section<'_>) -> Result<PipelineSettings, ConfigError> {
     let section = root.section("pipelineServiceClientConfiguration", &PIPELINE)?;
     let loader = section.text("secretsManagerLoader", &["PIPELINE_SERVICE_CLIENT_SECRETS_MANAGER_LOADER"])?;
     let endpoint = section.text("metadataApiEndpoint", &["SERVER_HOST_API_URL"])?;
+    let ssl = section.section("sslConfig", &SSL)?;
+    let certificate = ssl.text("certificatePath", &["PIPELINE_SERVICE_CLIENT_SSL_CERT_PATH"])?;
     Ok(PipelineSettings {
+        verify_ssl: match section.text("verifySSL", &["PIPELINE_SERVICE_CLIENT_VERIFY_SSL"])? {
+            None => VerifySsl::default(),
+            Some(found) => match found.text().to_ascii_lowercase().as_str() {
+                "no-ssl" => VerifySsl::NoSsl,
+                "ignore" => VerifySsl::Ignore,
+                "validate" => VerifySsl::Validate,
+                _ => {
+                    return Err(found
+                        .fault("there is no such way to verify")
+                        .hint("no-ssl, ignore or validate"));
+                }
+            },
+        },
+        certificate_path: certificate.map(Found::into_text),
         secrets_manager_loader: match loader {
             None => SecretsManagerLoader::default(),
             Some(found) => SecretsManagerLoader::ALL

@@ -1,7 +1,12 @@
 //! `secretsManagerConfiguration`: which vault holds the secrets, and how it is reached.
 
+mod folder;
+mod kinds;
+
 use std::path::PathBuf;
 
+pub use folder::FolderSettings;
+pub use kinds::{SecretsManager, VaultKind};
 use strongroom_secrets::SecretValue;
 
 use crate::error::ConfigError;
@@ -25,36 +30,8 @@ pub struct SecretsManagerSettings {
     pub tags: Vec<(String, String)>,
     /// How an Azure Key Vault is reached. Read whatever the provider is; checked if it is one of Azure's.
     pub azure: AzureKeyVaultSettings,
-}
-
-/// The secrets managers of the reference that are supported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SecretsManager {
-    /// `db` (once `noop`): secrets stay in the database, encrypted.
-    Db,
-    /// `managed-azure-kv`: secrets are kept in an Azure Key Vault, the database holds references.
-    ManagedAzureKv,
-    /// `azure-kv`: secrets stay in the database; users may write references to secrets of their own Key Vault.
-    AzureKv,
-}
-
-impl SecretsManager {
-    /// All that are supported.
-    pub const ALL: [Self; 3] = [Self::Db, Self::ManagedAzureKv, Self::AzureKv];
-
-    /// The name in files, requests and answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Db => "db",
-            Self::ManagedAzureKv => "managed-azure-kv",
-            Self::AzureKv => "azure-kv",
-        }
-    }
-
-    /// Whether it moves the secrets out of the database.
-    pub fn is_managed(self) -> bool {
-        self == Self::ManagedAzureKv
-    }
+    /// The folder of encrypted files, whatever the provider is.
+    pub folder: FolderSettings,
 }
 
 /// How an Azure Key Vault is reached.
@@ -81,7 +58,18 @@ const SECRETS_MANAGER: Keys =
 
 /// A free map in the reference, so a key that nobody knows is left alone.
 const PARAMETERS: Keys = Keys {
-    ours: &["vaultName", "vaultUrl", "caFile", "authorityHost", "clientId", "clientSecret", "tenantId"],
+    ours: &[
+        "vaultName",
+        "vaultUrl",
+        "caFile",
+        "authorityHost",
+        "clientId",
+        "clientSecret",
+        "tenantId",
+        "folder",
+        "keyFile",
+        "key",
+    ],
     others: &[
         "accessKeyId",
         "enabled",
@@ -95,23 +83,19 @@ const PARAMETERS: Keys = Keys {
     open: true,
 };
 
-/// The rest of the reference's list.
-const NOT_YET: [&str; 8] =
-    ["managed-aws", "aws", "managed-aws-ssm", "aws-ssm", "in-memory", "gcp", "kubernetes", "managed-openbao"];
-
 pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerSettings, ConfigError> {
     let section = root.section("secretsManagerConfiguration", &SECRETS_MANAGER)?;
     let named = section.text("secretsManager", &["SECRET_MANAGER"])?;
     let provider = match &named {
-        Some(found) => Some(provider(found)?),
+        Some(found) => Some(kinds::read(found)?),
         None => has_file.then_some(SecretsManager::Db),
     };
     let prefix = section.text("prefix", &["SECRET_MANAGER_PREFIX"])?;
     let tags = section.list("tags", &["SECRET_MANAGER_TAGS"])?.unwrap_or_default();
     let parameters = section.section("parameters", &PARAMETERS)?;
     let azure = azure(&parameters)?;
-    if let (Some(SecretsManager::ManagedAzureKv | SecretsManager::AzureKv), Some(named)) = (provider, &named)
-    {
+    let vault = provider.and_then(SecretsManager::vault);
+    if let (Some(VaultKind::AzureKeyVault), Some(named)) = (vault, &named) {
         check_azure(&azure, named, &parameters)?;
     }
     Ok(SecretsManagerSettings {
@@ -119,6 +103,7 @@ pub(crate) fn read(root: &Section<'_>, has_file: bool) -> Result<SecretsManagerS
         prefix: prefix.map(Found::into_text).unwrap_or_default(),
         tags: read_tags(&tags)?,
         azure,
+        folder: folder::read(&parameters)?,
     })
 }
 
@@ -149,25 +134,6 @@ fn check_azure(
         ));
     }
     Ok(())
-}
-
-fn provider(found: &Found) -> Result<SecretsManager, ConfigError> {
-    let name = found.text();
-    if name == "noop" {
-        return Ok(SecretsManager::Db);
-    }
-    if let Some(known) = SecretsManager::ALL.into_iter().find(|known| known.as_str() == name) {
-        return Ok(known);
-    }
-    const SUPPORTED: &str = "db, managed-azure-kv and azure-kv are supported";
-    if let Some(later) = NOT_YET.into_iter().find(|later| *later == name) {
-        return Err(found.fault(format!("{later} is not supported yet")).hint(SUPPORTED));
-    }
-    let error = found.fault("there is no such secrets manager");
-    Err(match crate::suggest::nearest(name, SecretsManager::ALL.map(SecretsManager::as_str)) {
-        Some(known) => error.hint(format!("did you mean {known}?")),
-        None => error.hint(SUPPORTED),
-    })
 }
 
 fn azure(parameters: &Section<'_>) -> Result<AzureKeyVaultSettings, ConfigError> {

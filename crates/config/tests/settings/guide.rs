@@ -1,6 +1,8 @@
 //! The snippets of the guide, as they stand.
 
-use strongroom_config::{SecretsManager, SecretsManagerLoader};
+use std::path::Path;
+
+use strongroom_config::{FolderSettings, SecretsManager, SecretsManagerLoader};
 use strongroom_secrets::SecretValue;
 
 use crate::{assert_error, load};
@@ -100,8 +102,56 @@ fn azure_kv_needs_a_vault_and_db_needs_nothing() {
     );
     let settings = load(&text, &[("OM_SM_VAULT_URL", "https://v1.vault.localhost:8443/")]).unwrap();
     assert_eq!(settings.secrets_manager.provider, Some(SecretsManager::AzureKv));
-    for name in ["db", "noop"] {
+    for name in ["db", "noop", "NOOP", "Db"] {
         let text = DEFAULT_CREDENTIAL.replace("managed-azure-kv", name);
         assert_eq!(load(&text, &[]).unwrap().secrets_manager.provider, Some(SecretsManager::Db));
     }
+}
+
+#[test]
+fn the_name_of_a_secrets_manager_is_taken_in_any_case() {
+    for (name, manager) in [
+        ("Managed-Azure-KV", SecretsManager::ManagedAzureKv),
+        ("AZURE-KV", SecretsManager::AzureKv),
+        ("In-Memory", SecretsManager::InMemory),
+        ("Managed-File", SecretsManager::ManagedFile),
+    ] {
+        let text = DEFAULT_CREDENTIAL.replace("managed-azure-kv", name);
+        let settings = load(&text, &[("OM_SM_VAULT_NAME", "v")]).unwrap();
+        assert_eq!(settings.secrets_manager.provider, Some(manager));
+    }
+    // Only its own vault is told to the ingestion, in the one spelling that it knows.
+    assert_eq!(SecretsManager::AzureKv.as_str(), "azure-kv");
+}
+
+#[test]
+fn a_folder_of_files_needs_nothing_and_takes_a_place_and_a_key() {
+    let file = |parameters: &str| {
+        format!(
+            "secretsManagerConfiguration:\n  secretsManager: managed-file\n  parameters: {{{parameters}}}"
+        )
+    };
+    let usual = load(&file(""), &[]).unwrap().secrets_manager;
+    assert_eq!(usual.provider, Some(SecretsManager::ManagedFile));
+    assert_eq!(usual.folder, FolderSettings::default());
+
+    let placed = load(&file("folder: /data/secrets, keyFile: /run/key"), &[]).unwrap().secrets_manager.folder;
+    assert_eq!(placed.folder.unwrap(), Path::new("/data/secrets"));
+    assert_eq!((placed.key_file.unwrap().as_path(), placed.key), (Path::new("/run/key"), None));
+
+    let variables = [("OM_SM_FOLDER", "secrets"), ("OM_SM_FOLDER_KEY", "a2V5")];
+    let given = load(&file(""), &variables).unwrap().secrets_manager.folder;
+    assert_eq!(given.key, Some(SecretValue::new("a2V5")));
+    assert!(!format!("{given:?}").contains("a2V5"));
+
+    // A key file is named, not read: whoever uses it looks at its mode.
+    let named = load(&file(""), &[("OM_SM_FOLDER_KEY_FILE", "/does/not/exist")]).unwrap();
+    assert_eq!(named.secrets_manager.folder.key_file.unwrap(), Path::new("/does/not/exist"));
+
+    assert_error(
+        load(&file("keyFile: /run/key, key: hunter2"), &[]),
+        Some(3),
+        Some("secretsManagerConfiguration.parameters.key"),
+        &["keyFile", "keep one of the two"],
+    );
 }

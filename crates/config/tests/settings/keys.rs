@@ -270,18 +270,9 @@ fn values_of_the_wrong_kind_are_refused() {
 
 #[test]
 fn the_reference_s_other_secrets_managers_are_not_supported_yet() {
-    for name in [
-        "managed-aws",
-        "aws",
-        "managed-aws-ssm",
-        "aws-ssm",
-        "in-memory",
-        "gcp",
-        "kubernetes",
-        "managed-openbao",
-    ] {
+    for name in ["managed-aws", "aws", "managed-aws-ssm", "aws-ssm", "gcp", "Kubernetes", "managed-openbao"] {
         let key = Some("secretsManagerConfiguration.secretsManager");
-        let says = [&format!("{name} is not supported yet") as &str, "managed-azure-kv"];
+        let says = [&format!("{} is not supported yet", name.to_lowercase()) as &str, "managed-azure-kv"];
         assert_error(
             load(&format!("secretsManagerConfiguration: {{secretsManager: {name}}}"), &[]),
             Some(1),

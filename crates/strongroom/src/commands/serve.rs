@@ -66,7 +66,11 @@ async fn start(
 ) -> Result<(MetadataServer, Option<EmbeddedVault>)> {
     let folder = DataFolder::open(&settings.data_dir)?;
     let (provider, keeping, vault) = match settings.secrets_manager.provider {
-        Some(provider) => (provider, wiring::keeping(provider, settings, environment)?, None),
+        Some(provider) => {
+            let keeping = wiring::keeping(provider, settings, environment)?;
+            warn_of_short_memory(&keeping);
+            (provider, keeping, None)
+        }
         None => {
             let vault = EmbeddedVault::start(folder.vault(), None).await?;
             let keeping = Keeping::Managed(vault.as_server(settings.strongroom.call_timeout)?);
@@ -75,6 +79,18 @@ async fn start(
     };
     let server = MetadataServer::start(settings, &folder, provider, keeping).await?;
     Ok((server, vault))
+}
+
+/// What is kept in the process alone is for tests.
+fn warn_of_short_memory(keeping: &Keeping) {
+    if let Keeping::Managed(vault) = keeping
+        && !vault.capabilities().durable
+    {
+        tracing::warn!(
+            "passwords go to the {vault}: when this process ends they are gone, and the database holds references to nothing; this \
+             is for tests"
+        );
+    }
 }
 
 fn tell(settings: &Settings, server: &MetadataServer, vault: Option<&EmbeddedVault>) -> Result<()> {
