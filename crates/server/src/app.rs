@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::auth::bot_tokens::BotTokens;
 use crate::auth::keys::TokenKeys;
 use crate::auth::lockout::Lockouts;
+use crate::server_connection::PipelineOptions;
 
 /// What an installation says about itself.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct ServerOptions {
     pub revision: String,
     /// What a server does not exceed.
     pub limits: Limits,
+    /// What deployed pipelines are told.
+    pub pipelines: PipelineOptions,
 }
 
 impl Default for ServerOptions {
@@ -34,6 +37,7 @@ impl Default for ServerOptions {
             public_url: None,
             revision: "unknown".to_owned(),
             limits: Limits::default(),
+            pipelines: PipelineOptions::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::SecretValue;
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
+use strongroom_server::server_connection::{PipelineOptions, VerifySsl};
 use strongroom_server::{AdminPrincipal, App, AppParts, FirstAdmin, ServerOptions, TokenKeys};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -66,7 +67,11 @@ impl MetadataServer {
             store: store.clone(),
             manager: Arc::clone(&manager),
             keys: token_keys(settings, folder)?,
-            options: ServerOptions { issuer: settings.jwt.issuer.clone(), ..ServerOptions::default() },
+            options: ServerOptions {
+                issuer: settings.jwt.issuer.clone(),
+                pipelines: pipelines(settings),
+                ..ServerOptions::default()
+            },
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         });
@@ -169,6 +174,22 @@ fn token_keys(settings: &Settings, folder: &DataFolder) -> Result<TokenKeys> {
         Some(files) => TokenKeys::load_der(&files.private, &files.public, kid)?,
         None => TokenKeys::load_or_generate(folder.path(), kid)?,
     })
+}
+
+/// What deployed pipelines are told.
+fn pipelines(settings: &Settings) -> PipelineOptions {
+    let pipeline = &settings.pipeline;
+    PipelineOptions {
+        cluster_name: settings.cluster_name.clone(),
+        api_endpoint: pipeline.metadata_api_endpoint.clone(),
+        secrets_manager_loader: pipeline.secrets_manager_loader.as_str().to_owned(),
+        verify_ssl: match pipeline.verify_ssl {
+            strongroom_config::VerifySsl::NoSsl => VerifySsl::NoSsl,
+            strongroom_config::VerifySsl::Ignore => VerifySsl::Ignore,
+            strongroom_config::VerifySsl::Validate => VerifySsl::Validate,
+        },
+        ca_certificate: pipeline.certificate_path.clone(),
+    }
 }
 
 /// The configured administrators. `strongroom.admin.password` is the first one's.

@@ -49,7 +49,7 @@ pub(crate) fn signing_key() -> jsonwebtoken::EncodingKey {
 pub(crate) enum Mode {
     /// Secrets in the vault.
     Managed,
-    /// Secrets in the database, encrypted.
+    /// Secrets in the database, encrypted; users' own references point to the vault (`azure-kv`).
     InDatabase,
 }
 
@@ -250,7 +250,10 @@ pub(crate) async fn manager(
             Mode::Managed => Keeping::Managed(Arc::new(vault.clone())),
             Mode::InDatabase => Keeping::InDatabase(Some(Arc::new(vault.clone()))),
         },
-        provider_name: "test".to_owned(),
+        provider_name: match mode {
+            Mode::Managed => "managed-azure-kv".to_owned(),
+            Mode::InDatabase => "azure-kv".to_owned(),
+        },
         naming: Naming::new("", "openmetadata", NamingScheme::Openmetadata).unwrap(),
         tags: Tags::default(),
         fernet: Some(fernet),

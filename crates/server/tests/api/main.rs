@@ -7,6 +7,7 @@ mod bad_input;
 mod bootstrapping;
 mod harness;
 mod listing;
+mod pipelines;
 mod recorded;
 mod secrets;
 mod signing_in;
