@@ -7,6 +7,7 @@ mod clients;
 mod crash;
 mod ops_script;
 mod provider_conformance;
+mod providers;
 mod quickstart;
 mod recorded_rows;
 mod resolve;

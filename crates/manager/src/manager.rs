@@ -54,6 +54,7 @@ pub struct Parts {
 pub struct Manager {
     pub(crate) store: Metastore,
     pub(crate) keeping: Keeping,
+    pub(crate) former: Vec<Arc<dyn Provider>>,
     pub(crate) naming: Naming,
     pub(crate) tags: Tags,
     pub(crate) fernet: Option<FernetKeys>,
@@ -81,6 +82,7 @@ impl Manager {
         Ok(Self {
             store: parts.store,
             keeping: parts.keeping,
+            former: Vec::new(),
             naming: parts.naming,
             tags: parts.tags,
             fernet: parts.fernet,
@@ -92,6 +94,14 @@ impl Manager {
             deletions: AtomicU64::new(0),
             provider_name: parts.provider_name,
         })
+    }
+
+    /// Names vaults that secrets of this installation may still be kept in. A migration reads them from there; nothing is written
+    /// there, and nothing else looks there.
+    #[must_use]
+    pub fn with_former_vaults(mut self, vaults: Vec<Arc<dyn Provider>>) -> Self {
+        self.former = vaults;
+        self
     }
 
     /// The provider's name in configuration files: what ingestion is told to use.

@@ -30,7 +30,18 @@ impl Manager {
     /// # Errors
     /// If the database fails.
     pub async fn settle_abandoned(&self, dead_holders: &[&str]) -> Result<usize, WriteError> {
-        let Keeping::Managed(vault) = &self.keeping else { return Ok(0) };
+        match &self.keeping {
+            Keeping::Managed(vault) => self.settle_abandoned_at(vault, dead_holders).await,
+            Keeping::InDatabase(_) => Ok(0),
+        }
+    }
+
+    /// The same, at a vault that may be another than the configured one: what was left half-way there before that changed.
+    pub(crate) async fn settle_abandoned_at(
+        &self,
+        vault: &Arc<dyn Provider>,
+        dead_holders: &[&str],
+    ) -> Result<usize, WriteError> {
         let mut settled = 0;
         for intent in self.store.abandoned_intents(self.timing.grace(), dead_holders, ROUND).await? {
             let Some(claim) = self.store.claim_intent(&intent, &self.holder, self.timing.lease).await? else {

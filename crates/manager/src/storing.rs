@@ -30,6 +30,9 @@ pub(crate) struct Storing<'a> {
     pub(crate) prepared: &'a [&'a Prepared],
     /// The migration that this is part of.
     pub(crate) run: Option<Uuid>,
+    /// Secrets that lose their last reference stay in their vault, though nobody owns them any more: a migration leaves the old
+    /// place as it was.
+    pub(crate) keep_dropped: bool,
 }
 
 impl Manager {
@@ -64,8 +67,9 @@ impl Manager {
                     Ok(())
                 }
                 Err(error) => {
-                    if let Keeping::Managed(vault) = &self.keeping {
-                        self.undo_quietly(vault, storing.prepared).await;
+                    match &self.keeping {
+                        Keeping::Managed(vault) => self.undo_quietly(vault, storing.prepared).await,
+                        Keeping::InDatabase(_) => self.lift_quietly(storing.prepared).await,
                     }
                     Err(error)
                 }
@@ -102,10 +106,9 @@ impl Manager {
         error: &Arc<StoreError>,
     ) -> Result<Vec<Intent>, WriteError> {
         let committed = match &self.keeping {
-            Keeping::Managed(vault) if !storing.prepared.is_empty() => {
-                self.was_committed(vault, storing.prepared).await?
-            }
-            _ => false,
+            _ if storing.prepared.is_empty() => false,
+            Keeping::Managed(vault) => self.was_committed(vault, storing.prepared).await?,
+            Keeping::InDatabase(_) => self.was_lifted(storing.prepared).await?,
         };
         // Intents to delete what lost its last reference are in the database then: they are settled when their lease ends.
         if committed {
@@ -182,7 +185,21 @@ impl Manager {
             .into_iter()
             .filter(|owner| !references.iter().any(|reference| is_kept(owner, reference)))
             .collect();
+        if storing.keep_dropped {
+            return self.disown(transaction, dropped).await;
+        }
         self.drop_owners(transaction, dropped).await
+    }
+
+    async fn disown(
+        &self,
+        transaction: &mut Transaction,
+        dropped: Vec<Owner>,
+    ) -> Result<Vec<Intent>, WriteError> {
+        for owner in &dropped {
+            transaction.forget_owner(&owner.name).await?;
+        }
+        Ok(Vec::new())
     }
 
     async fn drop_owners(

@@ -148,6 +148,7 @@ impl Manager {
             placed,
             prepared,
             run: None,
+            keep_dropped: false,
         };
         self.store_document(storing).await?;
         Ok(WriteOutcome { document: stored.document, written: true })

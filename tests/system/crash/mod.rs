@@ -5,9 +5,10 @@
 //! and has to pass all others, so that a new step is met by every test until somebody says where it cannot be.
 //!
 //! [`requests`] kills a server that answers a request, [`settling`] one that puts right what an earlier crash left,
-//! [`migration`] a migration; [`moments`] kills a migration at any moment, not at a step; in [`leases`] one process finds what
+//! [`migration`] a migration, [`changing`] one from vault to vault and back; [`moments`] kills a migration at any moment, not at a step; in [`leases`] one process finds what
 //! another has left. [`installation`] is what outlives them, and looks at it from outside.
 
+mod changing;
 mod installation;
 mod leases;
 mod migration;

@@ -1,12 +1,9 @@
 //! Applying a plan: page by page, a page's secrets side by side; each entity whole or not at all, a page in one commit.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
 use serde_json::Value;
-use strongroom_entities::{EntityKind, FieldPath};
+use strongroom_entities::EntityKind;
 use strongroom_metastore::Row;
-use strongroom_secrets::{ErrorKind, Provider, SecretName};
+use strongroom_secrets::ErrorKind;
 use tokio::time::Instant;
 
 use super::inventory::{Content, Entry, PAGE};
@@ -14,8 +11,7 @@ use super::plan::Plan;
 use super::report::{Failure, Report};
 use super::{MigrateError, MigrateOptions, Watcher};
 use crate::error::WriteError;
-use crate::placing::{Batch, Custom, Placed, Prepared, Wanted};
-use crate::sorting::refer;
+use crate::placing::{Custom, Placed, Prepared};
 use crate::storing::Storing;
 use crate::{Keeping, Manager};
 
@@ -23,33 +19,27 @@ use crate::{Keeping, Manager};
 const ATTEMPTS: usize = 3;
 
 /// A migration under way.
-struct Run<'a> {
-    manager: &'a Manager,
-    vault: &'a Arc<dyn Provider>,
+pub(super) struct Run<'a> {
+    pub(super) manager: &'a Manager,
     options: MigrateOptions,
     plan: &'a Plan,
-    custom: Custom,
-    report: Report,
+    pub(super) custom: Custom,
+    pub(super) report: Report,
 }
 
-/// An entity in hand, and where its wanted values stand in the batch.
-struct InHand {
-    entry: Entry,
-    wanted: std::ops::Range<usize>,
-    /// The fields that want them, for messages.
-    fields: Vec<String>,
-}
-
-/// An entity whose values are in the vault, before its row is updated.
-struct Ready<'p> {
-    document: Value,
-    placed: Vec<Placed>,
-    prepared: Vec<&'p Prepared>,
-    changes_row: bool,
+/// An entity whose values are where they shall be, before its row is updated.
+pub(super) struct Ready<'p> {
+    pub(super) document: Value,
+    pub(super) placed: Vec<Placed>,
+    pub(super) prepared: Vec<&'p Prepared>,
+    /// Whether the row changes, or another vault holds one of its secrets now.
+    pub(super) changes: bool,
+    /// How many values it brings from a vault into the database.
+    pub(super) returned: u64,
 }
 
 /// What became of an entity.
-enum Outcome {
+pub(super) enum Outcome {
     Changed,
     Unchanged,
     /// The row is no longer what was read.
@@ -72,17 +62,18 @@ impl Manager {
         options: MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<Report, MigrateError> {
-        let Keeping::Managed(vault) = &self.keeping else {
-            return Err(MigrateError::NotManaged(self.provider_name().to_owned()));
-        };
         let started = Instant::now();
         let run = plan.report.run;
-        // We hold the lock, so whoever migrated before is dead.
+        // We hold the lock, so whoever migrated before is dead. What was left half-way at a vault that is left must be put right
+        // before anything is read there.
+        for vault in self.left_vaults() {
+            self.settle_abandoned_at(vault, &[MIGRATION_HOLDER]).await?;
+        }
         self.settle_abandoned(&[MIGRATION_HOLDER]).await?;
         self.store.start_run(run, self.clock.now_millis()).await?;
         let report = Report { run, conflicts: plan.report.conflicts.clone(), ..Report::default() };
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
-        let mut run = Run { manager: self, vault, options, plan, custom, report };
+        let mut run = Run { manager: self, options, plan, custom, report };
         watcher.total(plan.report.entities.seen);
         run.go(watcher).await?;
         let mut report = run.report;
@@ -134,7 +125,11 @@ impl Run<'_> {
         let mut rows = rows;
         for attempt in 1..=ATTEMPTS {
             let entries: Vec<Entry> = rows.drain(..).filter_map(|row| self.entry(row)).collect();
-            for (entry, outcome) in self.batch(entries).await? {
+            let outcomes = match &self.manager.keeping {
+                Keeping::Managed(vault) => self.batch(vault, entries).await?,
+                Keeping::InDatabase(_) => self.batch_back(entries).await?,
+            };
+            for (entry, outcome) in outcomes {
                 attempted += 1;
                 let entities = &mut self.report.entities;
                 match outcome {
@@ -153,7 +148,9 @@ impl Run<'_> {
                             rows.push(row);
                         }
                     }
-                    Outcome::Again => self.fail(entry.label(), String::new(), &WriteError::Changed),
+                    Outcome::Again => {
+                        self.fail(entry.label(), String::new(), &WriteError::Changed);
+                    }
                     Outcome::Failed { field, error } => {
                         unserved += usize::from(is_unserved(&error));
                         self.fail(entry.label(), field, &error);
@@ -178,164 +175,16 @@ impl Run<'_> {
         Some(entry)
     }
 
-    async fn batch(&mut self, entries: Vec<Entry>) -> Result<Vec<(Entry, Outcome)>, MigrateError> {
-        let mut wanted = Vec::new();
-        let mut in_hand = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let (start, mut fields) = (wanted.len(), Vec::new());
-            for (field, content) in &entry.fields {
-                if let Some(value) = self.wanted(&entry, field, content).await? {
-                    wanted.push(value);
-                    fields.push(field.to_string());
-                }
-            }
-            in_hand.push(InHand { wanted: start..wanted.len(), entry, fields });
-        }
-        let mut batch = if wanted.is_empty() {
-            Batch::empty(self.manager)
-        } else {
-            self.manager.prepare(self.vault, wanted, &self.custom).await?
-        };
-        // An entity moves as a whole: where one of its fields is refused, the others are not written.
-        let mut refusals = self.withdraw_refused(&in_hand, &mut batch).await?;
-        let mut placed: Vec<Option<Result<Placed, WriteError>>> =
-            self.manager.carry_out(self.vault, &mut batch, true).await.into_iter().map(Some).collect();
-        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(in_hand.len());
-        let mut ready = Vec::new();
-        for (index, InHand { entry, wanted, fields }) in in_hand.iter().enumerate() {
-            let results = placed[wanted.clone()].iter_mut().filter_map(Option::take).collect();
-            let prepared: Vec<&Prepared> = batch.items[wanted.clone()].iter().flatten().collect();
-            let outcome = match refusals.remove(&index) {
-                Some((field, error)) => Some(Outcome::Failed { field, error }),
-                None => match self.make_ready(entry, fields, results, prepared).await? {
-                    Ok(entity) => {
-                        ready.push((index, entity));
-                        None
-                    }
-                    Err(outcome) => Some(outcome),
-                },
-            };
-            outcomes.push(outcome);
-        }
-        for (index, outcome) in self.store(&in_hand, ready).await {
-            outcomes[index] = Some(outcome);
-        }
-        let entries = in_hand.into_iter().map(|in_hand| in_hand.entry);
-        Ok(entries
-            .zip(outcomes)
-            .map(|(entry, outcome)| (entry, outcome.unwrap_or(Outcome::Unchanged)))
-            .collect())
-    }
-
-    /// What a field brings to the vault: its value, or, for a reference to what OpenMetadata's own server wrote, the value
-    /// that stands there, so that it becomes known as ours.
-    async fn wanted(
-        &self,
-        entry: &Entry,
-        field: &FieldPath,
-        content: &Content,
-    ) -> Result<Option<Wanted>, MigrateError> {
-        let owner = entry.owner(field);
-        let fqn = entry.fqn.clone();
-        match content {
-            Content::Value(value) => Ok(Some(Wanted { owner, fqn, value: value.clone(), current: None })),
-            Content::Reference { name, .. } if self.may_be_ours(entry, field, name).await? => {
-                match self.vault.get(name, None).await {
-                    Ok(secret) => {
-                        Ok(Some(Wanted { owner, fqn, value: secret.value, current: Some(name.clone()) }))
-                    }
-                    // A reference that points nowhere stays the user's own.
-                    Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => {
-                        Ok(None)
-                    }
-                    Err(error) => Err(WriteError::from(error).into()),
-                }
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Whether a reference that nobody is known to own has the name that OpenMetadata's server, or we, would give it.
-    async fn may_be_ours(
-        &self,
-        entry: &Entry,
-        field: &FieldPath,
-        name: &SecretName,
-    ) -> Result<bool, MigrateError> {
-        let naming = &self.manager.naming;
-        let kind = entry.row.kind;
-        let computed = [
-            naming.openmetadata_name(kind, &entry.fqn, field),
-            naming.name(kind, &entry.fqn, field),
-            naming.name_with_id(kind, &entry.fqn, field, entry.row.id),
-        ];
-        Ok(computed.iter().flatten().any(|computed| computed == name)
-            && self.manager.store.owner(name).await?.is_none())
-    }
-
-    async fn withdraw_refused(
-        &self,
-        in_hand: &[InHand],
-        batch: &mut Batch,
-    ) -> Result<HashMap<usize, (String, WriteError)>, MigrateError> {
-        let mut refusals = HashMap::new();
-        let mut withdrawn = HashSet::new();
-        for (index, InHand { wanted, fields, .. }) in in_hand.iter().enumerate() {
-            let Some(refused) = wanted.clone().find(|position| batch.items[*position].is_err()) else {
-                continue;
-            };
-            let mut refusal = WriteError::Changed;
-            for position in wanted.clone() {
-                let item = std::mem::replace(&mut batch.items[position], Err(WriteError::Changed));
-                match item {
-                    Err(error) if position == refused => refusal = error,
-                    Err(_) => {}
-                    Ok(prepared) => {
-                        withdrawn.insert(prepared.claim);
-                    }
-                }
-            }
-            refusals.insert(index, (fields[refused - wanted.start].clone(), refusal));
-        }
-        let withdrawn: Vec<_> = withdrawn.into_iter().collect();
-        self.manager.release(&withdrawn).await?;
-        batch.lease.let_go(&withdrawn);
-        Ok(refusals)
-    }
-
-    /// Makes the document of an entity whose values are in the vault; an `Err` is an outcome that needs no storing.
-    async fn make_ready<'p>(
-        &mut self,
-        entry: &Entry,
-        fields: &[String],
-        results: Vec<Result<Placed, WriteError>>,
-        prepared: Vec<&'p Prepared>,
-    ) -> Result<Result<Ready<'p>, Outcome>, MigrateError> {
-        let mut placed = Vec::with_capacity(results.len());
-        for (field, result) in fields.iter().zip(results) {
-            match result {
-                Ok(item) => placed.push(item),
-                Err(error) => {
-                    self.manager.undo_quietly(self.vault, &prepared).await;
-                    return Ok(Err(Outcome::Failed { field: field.clone(), error }));
-                }
-            }
-        }
-        let document = self.document(entry, &placed);
-        let changes_row = document != entry.row.json;
-        if !changes_row && placed.is_empty() && self.references_are_known(entry, &document).await? {
-            self.report.secrets.kept += secrets(entry);
-            return Ok(Err(Outcome::Unchanged));
-        }
-        Ok(Ok(Ready { document, placed, prepared, changes_row }))
-    }
-
     /// Stores the entities of a page in one commit, since each commit waits for the disk.
-    async fn store(&mut self, in_hand: &[InHand], ready: Vec<(usize, Ready<'_>)>) -> Vec<(usize, Outcome)> {
+    pub(super) async fn store(
+        &mut self,
+        entries: &[&Entry],
+        ready: Vec<(usize, Ready<'_>)>,
+    ) -> Vec<(usize, Outcome)> {
         let storings: Vec<Storing<'_>> = ready
             .iter()
             .map(|(index, entity)| {
-                let row = &in_hand[*index].entry.row;
+                let row = &entries[*index].row;
                 Storing {
                     kind: row.kind,
                     id: row.id,
@@ -346,6 +195,7 @@ impl Run<'_> {
                     placed: &entity.placed,
                     prepared: &entity.prepared,
                     run: Some(self.report.run),
+                    keep_dropped: true,
                 }
             })
             .collect();
@@ -360,8 +210,10 @@ impl Run<'_> {
                     let written = entity.placed.iter().filter(|item| item.written).count() as u64;
                     self.report.secrets.written += written;
                     self.report.secrets.verified += entity.placed.len() as u64;
-                    self.report.secrets.kept += secrets(&in_hand[*index].entry).saturating_sub(written);
-                    if entity.changes_row { Outcome::Changed } else { Outcome::Unchanged }
+                    self.report.secrets.returned += entity.returned;
+                    self.report.secrets.kept +=
+                        secrets(entries[*index]).saturating_sub(written + entity.returned);
+                    if entity.changes { Outcome::Changed } else { Outcome::Unchanged }
                 }
                 Err(WriteError::Changed) => Outcome::Again,
                 Err(error) => Outcome::Failed { field: String::new(), error },
@@ -371,26 +223,12 @@ impl Run<'_> {
         outcomes
     }
 
-    /// The row's new document: references plainly, empty passwords as empty texts, nothing else touched.
-    fn document(&self, entry: &Entry, placed: &[Placed]) -> Value {
-        let mut document = entry.row.json.clone();
-        for (field, content) in &entry.fields {
-            match content {
-                Content::Reference { name, plain: false } => refer(&mut document, field, name),
-                Content::Empty { plain: false } => {
-                    field.set(&mut document, Value::String(String::new()));
-                }
-                _ => {}
-            }
-        }
-        for item in placed {
-            refer(&mut document, &item.owner.field, &item.name);
-        }
-        document
-    }
-
     /// Whether the users' own references of a row are written down already.
-    async fn references_are_known(&self, entry: &Entry, document: &Value) -> Result<bool, MigrateError> {
+    pub(super) async fn references_are_known(
+        &self,
+        entry: &Entry,
+        document: &Value,
+    ) -> Result<bool, MigrateError> {
         let Row { kind, id, .. } = entry.row;
         for reference in self.manager.references(kind, id, document) {
             let owned = self.manager.store.owner(&reference.name).await?;
@@ -419,8 +257,8 @@ impl Run<'_> {
 }
 
 /// How many of an entity's fields have, or will have, a secret in the vault.
-fn secrets(entry: &Entry) -> u64 {
-    let has_one = |content: &Content| matches!(content, Content::Value(_) | Content::Reference { .. });
+pub(super) fn secrets(entry: &Entry) -> u64 {
+    let has_one = |content: &Content| matches!(content, Content::Value { .. } | Content::Reference { .. });
     entry.fields.iter().filter(|(_, content)| has_one(content)).count() as u64
 }
 

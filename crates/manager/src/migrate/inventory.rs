@@ -17,8 +17,8 @@ pub(super) const PAGE: u32 = 64;
 /// What a field holds.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A password that is not in the vault.
-    Value(SecretValue),
+    /// A password that is not in the vault; `plain` if it stands in the row unencrypted.
+    Value { value: SecretValue, plain: bool },
     /// A reference; `plain` if it stands in the row unencrypted.
     Reference { name: SecretName, plain: bool },
     /// An empty password; `plain` if it stands in the row unencrypted.
@@ -101,7 +101,7 @@ impl Manager {
             FieldText::MalformedReference(_)
             | FieldText::Mask
             | FieldText::Fernet(_)
-            | FieldText::Plain(_) => Content::Value(text),
+            | FieldText::Plain(_) => Content::Value { value: text, plain },
         }
     }
 }

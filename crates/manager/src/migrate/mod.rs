@@ -1,13 +1,18 @@
-//! Migration: what lies in the database, encrypted or in clear text, moves to the vault, and the rows keep references.
+//! Migration: the values of secret fields move to where the configured provider keeps them, wherever they are: from the database
+//! to the vault (`to_vault`), from another vault to this one (`sideways`), from a vault back to the database (`back`).
 //!
-//! `inventory` reads the tables page by page and says what each secret field holds; [`plan`] finds out, before anything is
-//! written, which names are taken and what is doubtful; `apply` moves the rest, entity by entity; [`report`] is what the
-//! user gets.
+//! `inventory` reads the tables page by page and says what each secret field holds, `leads` where a reference leads; [`plan`]
+//! finds out, before anything is written, which names are taken and what is doubtful; `apply` moves the rest, entity by entity;
+//! [`report`] is what the user gets.
 
 mod apply;
+mod back;
 mod inventory;
+mod leads;
 pub mod plan;
 pub mod report;
+mod sideways;
+mod to_vault;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,12 +37,6 @@ pub struct MigrateOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// The configured provider keeps passwords in the database.
-    #[error(
-        "secretsManagerConfiguration.secretsManager is {0}, which keeps passwords in the database: \
-         set it to managed-azure-kv (or SECRET_MANAGER) to migrate them to a vault"
-    )]
-    NotManaged(String),
     /// The vault or the database could not be worked with at all.
     #[error(transparent)]
     Failed(#[from] WriteError),

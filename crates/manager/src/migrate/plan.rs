@@ -1,20 +1,23 @@
 //! The plan: everything that can be known before the first write. Making it writes nothing at all.
 
+mod vault;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use futures::StreamExt;
 use serde::Serialize;
 use strongroom_entities::{EntityKind, FieldPath};
 use strongroom_metastore::{Include, StoreError};
-use strongroom_secrets::{ErrorKind, ListScope, Provider, SecretName, Tags};
+use strongroom_secrets::{ErrorKind, SecretName};
 use uuid::Uuid;
 
 use super::inventory::{Content, Entry, PAGE};
+use super::leads::{KeptFor, Leads};
 use super::report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
+use super::sideways::{LEFT_BEHIND, NOWHERE};
 use super::{MigrateError, MigrateOptions, Watcher};
+use crate::error::WriteError;
 use crate::naming::NamingScheme;
-use crate::ownership::TaggedOwner;
 use crate::placing::DeletedNames;
 use crate::{Keeping, Manager};
 
@@ -40,12 +43,16 @@ pub struct PlannedField {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlannedAction {
-    /// Its value goes to the vault, and the row refers to it.
+    /// Its value goes to the vault, from the row or from another vault, and the row refers to it.
     Move,
     /// Its encrypted reference is written plainly.
     Unwrap,
     /// Its encrypted empty password becomes an empty text.
     Empty,
+    /// Its value comes back from the vault, and the row holds it encrypted.
+    Return,
+    /// Its value, which stands in the row in clear text, is encrypted there.
+    Encrypt,
     /// It stays as it is.
     Keep,
 }
@@ -75,6 +82,8 @@ struct Planner<'a> {
     wanted: HashMap<String, Vec<usize>>,
     /// The names that users refer to themselves, by key, with the field that does.
     referred: HashMap<String, Vec<String>>,
+    /// The fields that refer to a secret which is kept for them in the vault, if that still has it.
+    expected: Vec<usize>,
 }
 
 impl Manager {
@@ -87,13 +96,10 @@ impl Manager {
         options: MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<Plan, MigrateError> {
-        let Keeping::Managed(vault) = &self.keeping else {
-            return Err(MigrateError::NotManaged(self.provider_name().to_owned()));
-        };
         let report = Report { run: self.random.uuid(), ..Report::default() };
         let plan = Plan { report, fields: Vec::new(), deleted: Arc::default(), in_conflict: HashSet::new() };
-        let mut planner =
-            Planner { manager: self, options, plan, wanted: HashMap::new(), referred: HashMap::new() };
+        let (wanted, referred, expected) = (HashMap::new(), HashMap::new(), Vec::new());
+        let mut planner = Planner { manager: self, options, plan, wanted, referred, expected };
         let mut total = 0;
         for kind in EntityKind::WITH_SECRETS {
             total += self.count_or_none(*kind).await?;
@@ -106,7 +112,7 @@ impl Manager {
                 watcher.advance(page.rows.len() as u64);
                 for row in page.rows {
                     match row {
-                        Ok(row) => planner.add(&self.take_stock(row, options)),
+                        Ok(row) => planner.add(&self.take_stock(row, options)).await?,
                         Err(broken) => planner.add_broken(&broken),
                     }
                 }
@@ -116,8 +122,10 @@ impl Manager {
                 }
             }
         }
-        planner.find_clashes();
-        planner.look_at_vault(vault).await?;
+        if let Keeping::Managed(vault) = &self.keeping {
+            planner.find_clashes();
+            planner.look_at_vault(vault).await?;
+        }
         Ok(planner.plan)
     }
 
@@ -130,40 +138,19 @@ impl Manager {
 }
 
 impl Planner<'_> {
-    fn add(&mut self, entry: &Entry) {
+    async fn add(&mut self, entry: &Entry) -> Result<(), MigrateError> {
         self.plan.report.entities.seen += 1;
-        let doubts: Vec<_> = entry
-            .doubts()
-            .map(|(field, reason)| Conflict {
-                name: String::new(),
-                owners: vec![entry.field_label(field)],
-                reason: reason.clone(),
-            })
-            .collect();
-        if !doubts.is_empty() {
-            self.plan.in_conflict.insert(entry.row.id);
-            self.plan.report.conflicts.extend(doubts);
+        for (field, reason) in entry.doubts() {
+            self.doubt(entry, field, String::new(), reason.clone());
         }
         let mut changes = false;
         for (field, content) in &entry.fields {
-            let (action, name) = match content {
-                Content::Value(_) => match self.name(entry, field) {
-                    Some(name) => (PlannedAction::Move, Some(name)),
-                    None => continue,
-                },
-                Content::Reference { name, plain } => {
-                    self.referred.entry(name.key()).or_default().push(entry.field_label(field));
-                    let action = if *plain { PlannedAction::Keep } else { PlannedAction::Unwrap };
-                    (action, Some(name.clone()))
-                }
-                Content::Empty { plain: true } => (PlannedAction::Keep, None),
-                Content::Empty { plain: false } => (PlannedAction::Empty, None),
-                Content::Doubtful(_) => continue,
-            };
+            let Some((action, name)) = self.decide(entry, field, content).await? else { continue };
             changes |= action != PlannedAction::Keep;
-            let SecretCounts { written, kept, .. } = &mut self.plan.report.secrets;
+            let SecretCounts { written, kept, returned, .. } = &mut self.plan.report.secrets;
             match action {
                 PlannedAction::Move => *written += 1,
+                PlannedAction::Return => *returned += 1,
                 PlannedAction::Keep | PlannedAction::Unwrap if name.is_some() => *kept += 1,
                 _ => {}
             }
@@ -185,6 +172,75 @@ impl Planner<'_> {
             (false, true) => changed,
             (false, false) => unchanged,
         } += 1;
+        Ok(())
+    }
+
+    /// What would be done about a field, and the secret's name; `None` if nothing can be, which is a conflict by then.
+    async fn decide(
+        &mut self,
+        entry: &Entry,
+        field: &FieldPath,
+        content: &Content,
+    ) -> Result<Option<(PlannedAction, Option<SecretName>)>, MigrateError> {
+        let managed = matches!(self.manager.keeping, Keeping::Managed(_));
+        Ok(match content {
+            Content::Value { .. } if managed => {
+                self.name(entry, field).map(|name| (PlannedAction::Move, Some(name)))
+            }
+            Content::Value { plain: true, .. } if self.manager.fernet.is_some() => {
+                Some((PlannedAction::Encrypt, None))
+            }
+            Content::Value { .. } => Some((PlannedAction::Keep, None)),
+            Content::Empty { plain: false } if managed => Some((PlannedAction::Empty, None)),
+            Content::Empty { .. } => Some((PlannedAction::Keep, None)),
+            Content::Doubtful(_) => None,
+            Content::Reference { name, plain } => {
+                let Some(away) = self.is_away(entry, field, name).await? else { return Ok(None) };
+                let action = match (managed, away) {
+                    (true, true) => PlannedAction::Move,
+                    (false, true) => PlannedAction::Return,
+                    (true, false) if !plain => PlannedAction::Unwrap,
+                    (_, false) => PlannedAction::Keep,
+                };
+                if !away {
+                    self.referred.entry(name.key()).or_default().push(entry.field_label(field));
+                }
+                Some((action, Some(name.clone())))
+            }
+        })
+    }
+
+    /// Whether a reference leads to a vault that is left; `None` if it leads nowhere, which is a conflict by then.
+    async fn is_away(
+        &mut self,
+        entry: &Entry,
+        field: &FieldPath,
+        name: &SecretName,
+    ) -> Result<Option<bool>, MigrateError> {
+        let manager = self.manager;
+        if manager.former.is_empty() && matches!(manager.keeping, Keeping::Managed(_)) {
+            // The vault is listed later: that answers for all of them.
+            if matches!(manager.kept_for(entry, field, name).await?, KeptFor::ThisField(Some(_))) {
+                self.expected.push(self.plan.fields.len());
+            }
+            return Ok(Some(false));
+        }
+        let reason = match manager.leads(entry, field, name).await {
+            Ok(Leads::Here) => return Ok(Some(false)),
+            Ok(Leads::Away(_)) => return Ok(Some(true)),
+            Ok(Leads::LeftBehind) => LEFT_BEHIND.to_owned(),
+            Ok(Leads::Nowhere) => format!("refers to a secret {NOWHERE}"),
+            Err(WriteError::Vault(error)) if error.kind() == ErrorKind::Disabled => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        self.doubt(entry, field, name.to_string(), reason);
+        Ok(None)
+    }
+
+    /// Records a conflict of one field.
+    fn doubt(&mut self, entry: &Entry, field: &FieldPath, name: String, reason: String) {
+        self.plan.in_conflict.insert(entry.row.id);
+        self.plan.report.conflicts.push(Conflict { name, owners: vec![entry.field_label(field)], reason });
     }
 
     fn add_broken(&mut self, broken: &StoreError) {
@@ -198,12 +254,7 @@ impl Planner<'_> {
         match self.manager.naming.name(entry.row.kind, &entry.fqn, field) {
             Ok(name) => Some(name),
             Err(error) => {
-                self.plan.in_conflict.insert(entry.row.id);
-                self.plan.report.conflicts.push(Conflict {
-                    name: String::new(),
-                    owners: vec![entry.field_label(field)],
-                    reason: format!("cannot be named: {error}"),
-                });
+                self.doubt(entry, field, String::new(), format!("cannot be named: {error}"));
                 None
             }
         }
@@ -244,90 +295,6 @@ impl Planner<'_> {
             }
         }
         self.plan.report.conflicts.push(conflict);
-    }
-
-    /// Compares the wanted names with what the vault holds, listed once.
-    async fn look_at_vault(&mut self, vault: &Arc<dyn Provider>) -> Result<(), MigrateError> {
-        let mut standing: Vec<(SecretName, Tags, bool)> = Vec::new();
-        let mut deleted = self.manager.deleted_names();
-        for scope in [ListScope::Secrets, ListScope::Deleted] {
-            let mut secrets = vault.list(scope);
-            while let Some(secret) = secrets.next().await {
-                let secret = secret.map_err(crate::WriteError::from)?;
-                let is_deleted = scope == ListScope::Deleted;
-                if is_deleted {
-                    deleted.insert(&secret.name);
-                }
-                if self.wanted.contains_key(&secret.name.key()) {
-                    standing.push((secret.name, secret.tags, is_deleted));
-                }
-            }
-        }
-        self.plan.deleted = Arc::new(deleted);
-        standing.sort_by(|one, other| one.0.cmp(&other.0));
-        for (name, tags, is_deleted) in standing {
-            self.compare(vault, &name, &tags, is_deleted).await?;
-        }
-        Ok(())
-    }
-
-    async fn compare(
-        &mut self,
-        vault: &Arc<dyn Provider>,
-        name: &SecretName,
-        tags: &Tags,
-        is_deleted: bool,
-    ) -> Result<(), MigrateError> {
-        let Some(fields) = self.wanted.get(&name.key()).cloned() else { return Ok(()) };
-        let Some(first) = fields.first().copied() else { return Ok(()) };
-        let guide = self.manager.naming.scheme() == NamingScheme::Guide;
-        let reason = match TaggedOwner::read(tags, self.manager.installation) {
-            TaggedOwner::Nobody if self.options.adopt => return Ok(()),
-            TaggedOwner::Nobody if !is_deleted && self.holds_planned_value(vault, name, first).await? => {
-                return Ok(());
-            }
-            TaggedOwner::Nobody if is_deleted => {
-                "the vault holds a soft-deleted secret of this name that Strongroom did not write: purge it, or take it \
-                 over with --adopt"
-            }
-            TaggedOwner::Nobody => {
-                "the vault holds a secret of this name with another value that Strongroom did not write: delete or \
-                 rename it there, or take it over with --adopt"
-            }
-            TaggedOwner::Other if !guide => "the secret belongs to another installation of Strongroom",
-            // The scheme guide finds another name; what is ours is decided when it is written.
-            TaggedOwner::Other | TaggedOwner::Ours { .. } => return Ok(()),
-        };
-        let conflict = Conflict {
-            name: name.to_string(),
-            owners: fields.iter().map(|index| self.label(*index)).collect(),
-            reason: reason.to_owned(),
-        };
-        self.conflict(&fields, conflict);
-        Ok(())
-    }
-
-    /// Whether the vault already holds the very value that a field would bring.
-    async fn holds_planned_value(
-        &self,
-        vault: &Arc<dyn Provider>,
-        name: &SecretName,
-        index: usize,
-    ) -> Result<bool, MigrateError> {
-        let planned = &self.plan.fields[index];
-        let value = match vault.get(name, None).await {
-            Ok(secret) => secret.value,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Disabled) => {
-                return Ok(false);
-            }
-            Err(error) => return Err(crate::WriteError::from(error).into()),
-        };
-        let Some(row) = self.manager.store.get(planned.kind, planned.id).await? else { return Ok(false) };
-        let entry = self.manager.take_stock(row, self.options);
-        Ok(entry.fields.iter().any(|(field, content)| {
-            field.to_string() == planned.field
-                && matches!(content, Content::Value(wanted) if *wanted == value)
-        }))
     }
 }
 

@@ -40,8 +40,11 @@ pub struct SecretCounts {
     pub written: u64,
     /// Values that were read back from the vault and found right.
     pub verified: u64,
-    /// References that were there before, and values that the vault held already.
+    /// References that were there before, and values that the vault held already; under a provider without one, also values that
+    /// the database held encrypted already.
     pub kept: u64,
+    /// Values that came back from a vault into the database.
+    pub returned: u64,
 }
 
 /// Something that only the user can decide.

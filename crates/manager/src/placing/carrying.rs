@@ -98,4 +98,3 @@ impl Manager {
         if lease.covers_a_call().await? { Ok(()) } else { Err(WriteError::Busy { name: name.clone() }) }
     }
 }
-

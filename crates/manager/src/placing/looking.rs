@@ -109,7 +109,9 @@ impl Manager {
         custom: &Custom,
     ) -> Result<Look, WriteError> {
         let absent = Ok(Look::Free { before: None, deleted_before: false, action: Action::Write });
-        if custom.deleted.as_ref().is_some_and(|listed| self.is_not_deleted(listed, name)) {
+        if !vault.capabilities().soft_delete
+            || custom.deleted.as_ref().is_some_and(|listed| self.is_not_deleted(listed, name))
+        {
             return absent;
         }
         let tags = match vault.get_deleted(name).await {

@@ -6,6 +6,7 @@
 
 mod candidates;
 mod carrying;
+mod guarding;
 mod looking;
 
 use std::collections::HashSet;
@@ -17,6 +18,7 @@ use strongroom_secrets::{Provider, SecretName, SecretValue, SecretVersion, Tags}
 use tokio::time::Instant;
 
 use self::candidates::Candidate;
+pub(crate) use self::guarding::Guarded;
 use self::looking::Look;
 pub(crate) use self::looking::{DeletedNames, latest_properties};
 use crate::Manager;

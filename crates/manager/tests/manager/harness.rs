@@ -41,13 +41,34 @@ impl World {
         Self::open(self.folder.clone(), self.vault.clone(), NamingScheme::Guide, holder).await
     }
 
+    /// The same database under another provider, with the vaults that secrets were kept in before.
+    pub(crate) async fn under(&self, provider: &str, keeping: Keeping, former: &[&MemoryProvider]) -> Self {
+        let former = former.iter().map(|vault| Arc::new((*vault).clone()) as Arc<dyn Provider>).collect();
+        let (scheme, folder) = (NamingScheme::Guide, self.folder.clone());
+        let world =
+            Self::open_as(folder, self.vault.clone(), scheme, "migration:test", keeping, provider).await;
+        Self { manager: world.manager.with_former_vaults(former), ..world }
+    }
+
     async fn open(folder: Arc<TempDir>, vault: MemoryProvider, scheme: NamingScheme, holder: &str) -> Self {
+        let keeping = Keeping::Managed(Arc::new(vault.clone()));
+        Self::open_as(folder, vault, scheme, holder, keeping, "managed-azure-kv").await
+    }
+
+    async fn open_as(
+        folder: Arc<TempDir>,
+        vault: MemoryProvider,
+        scheme: NamingScheme,
+        holder: &str,
+        keeping: Keeping,
+        provider: &str,
+    ) -> Self {
         let options = Options { path: folder.path().join("metastore.db"), access: Access::Create };
         let store = Metastore::open(&options).await.unwrap();
         let parts = Parts {
             store: store.clone(),
-            keeping: Keeping::Managed(Arc::new(vault.clone())),
-            provider_name: "managed-azure-kv".to_owned(),
+            keeping,
+            provider_name: provider.to_owned(),
             naming: Naming::new("", "openmetadata", scheme).unwrap(),
             tags: [("team".to_owned(), "data".to_owned())].into(),
             fernet: Some(fernet()),

@@ -1,4 +1,4 @@
-//! `strongroom migrate-secrets`: passwords move from the database to the vault.
+//! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use strongroom_config::{Environment, SecretsManager, Settings};
+use strongroom_config::{Environment, FernetKey, SecretsManager, Settings};
+use strongroom_manager::Keeping;
 use strongroom_manager::migrate::{self, MigrateOptions, Plan, PlannedAction, Report, Watcher};
 use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::Random;
@@ -17,9 +18,12 @@ use strongroom_secrets::random::SystemRandom;
 
 use crate::exit::{CONFLICTS, FAILED, Usage};
 use crate::signals::Signals;
-use crate::{data_folder, wiring};
+use crate::{data_folder, vaults, wiring};
 
-/// Move the passwords in the database to the vault, and leave references
+/// Move passwords to where the configured secrets manager keeps them
+///
+/// With a managed vault: from the database, or from another vault, to that one; the rows keep references. With `db` or `azure-kv`:
+/// from the vault back into the database, encrypted.
 #[derive(Debug, Args)]
 pub(crate) struct MigrateSecretsArgs {
     /// The configuration: openmetadata.yaml
@@ -56,15 +60,14 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
     let environment = Environment::process();
     let settings = Settings::load(Some(&args.config), &environment, args.data_dir.as_deref())?;
     wiring::warn(&settings);
-    warn_of_default_keys(&settings);
     let provider = settings.secrets_manager.provider.unwrap_or(SecretsManager::Db);
-    if !provider.is_managed() {
-        return Err(Usage(migrate::MigrateError::NotManaged(provider.as_str().to_owned()).to_string()).into());
-    }
+    warn_of_default_keys(&settings, provider);
     let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
     let store = Metastore::open(&Options { path: settings.database.path.clone(), access }).await?;
     let fernet = wiring::fernet(&settings, || data_folder::existing_fernet_key(&settings.data_dir))?;
     let keeping = wiring::keeping(provider, &settings, &environment)?;
+    check_target(&settings, &keeping, fernet.is_some())?;
+    let former = vaults::former(provider, &settings, &environment);
     let lock = match args.plan {
         true => None,
         false => Some(store.lock_migration(&format!("process {}", std::process::id()))?),
@@ -72,6 +75,7 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
     let random: &dyn Random = &SystemRandom;
     let holder = migrate::holder(random.uuid());
     let manager = wiring::manager(&settings, &store, keeping, provider, fernet, holder).await?;
+    let manager = manager.with_former_vaults(former);
     let show = Bar::new("reading", !args.json);
     let plan = manager.plan_migration(args.options(), &show).await?;
     show.clear();
@@ -94,14 +98,33 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// The default keys of OpenMetadata are public: leaving them behind is what a migration is for, so it only warns.
-fn warn_of_default_keys(settings: &Settings) {
-    if settings.fernet.is_public_default {
-        tracing::warn!(
-            "the configured Fernet key is OpenMetadata's public default: whoever has a copy of this database can read \
-             its passwords; change them after the migration"
-        );
+/// Refuses to move passwords to where they would be lost, or could be read by anybody.
+fn check_target(settings: &Settings, keeping: &Keeping, has_fernet_key: bool) -> Result<()> {
+    let refusal = match keeping {
+        Keeping::Managed(vault) if !vault.capabilities().durable => format!(
+            "the {vault} is gone when this process ends, and with it every password that was moved there: choose another \
+             secretsManagerConfiguration.secretsManager (SECRET_MANAGER)"
+        ),
+        Keeping::InDatabase(_) if !has_fernet_key && settings.fernet.key == FernetKey::NotSet => format!(
+            "there is no key to encrypt passwords with: set fernetConfiguration.fernetKey (FERNET_KEY), or name the data folder \
+             of the server that made one; {} holds none",
+            settings.data_dir.display()
+        ),
+        Keeping::Managed(_) | Keeping::InDatabase(_) => return Ok(()),
+    };
+    Err(Usage(refusal).into())
+}
+
+/// The default keys of OpenMetadata are public: leaving them behind is what a migration to a vault is for, so it only warns.
+fn warn_of_default_keys(settings: &Settings, provider: SecretsManager) {
+    if !settings.fernet.is_public_default {
+        return;
     }
+    tracing::warn!(
+        "the configured Fernet key is OpenMetadata's public default: whoever has a copy of this database can read its \
+         passwords; {}",
+        if provider.is_managed() { "change them after the migration" } else { "set a key of your own first" }
+    );
 }
 
 /// Asks the migration to stop at the first signal; the entities in hand are finished.
@@ -170,6 +193,8 @@ pub(crate) fn tell_plan(plan: &Plan, json: bool) -> Result<()> {
             PlannedAction::Move => format!("moves to {name}"),
             PlannedAction::Unwrap => format!("keeps its reference to {name}, no longer encrypted"),
             PlannedAction::Empty => "is empty: becomes an empty text".to_owned(),
+            PlannedAction::Return => format!("comes back from {name} and is encrypted"),
+            PlannedAction::Encrypt => "stands in clear text: is encrypted".to_owned(),
             PlannedAction::Keep if name.is_empty() => continue,
             PlannedAction::Keep => format!("keeps its reference to {name}"),
         };
@@ -178,8 +203,8 @@ pub(crate) fn tell_plan(plan: &Plan, json: bool) -> Result<()> {
     let Report { entities, secrets, .. } = &plan.report;
     writeln!(
         out,
-        "{} of {} entities would change: {} secrets to write, {} references kept.",
-        entities.changed, entities.seen, secrets.written, secrets.kept
+        "{} of {} entities would change: {} secrets to write, {} to bring back, {} kept.",
+        entities.changed, entities.seen, secrets.written, secrets.returned, secrets.kept
     )?;
     tell_troubles(&mut out, &plan.report)?;
     if !plan.report.conflicts.is_empty() {
@@ -197,14 +222,15 @@ pub(crate) fn tell_report(report: &Report, json: bool) -> Result<()> {
     let Report { entities, secrets, seconds, .. } = report;
     writeln!(
         out,
-        "{} of {} entities changed, {} were as they should be, {} failed: {} secrets written, {} verified, {} kept, in \
-         {seconds:.1} s.",
+        "{} of {} entities changed, {} were as they should be, {} failed: {} secrets written, {} verified, {} brought back, \
+         {} kept, in {seconds:.1} s.",
         entities.changed,
         entities.seen,
         entities.unchanged,
         entities.failed,
         secrets.written,
         secrets.verified,
+        secrets.returned,
         secrets.kept
     )?;
     tell_troubles(&mut out, report)?;
