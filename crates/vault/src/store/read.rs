@@ -149,14 +149,7 @@ impl Store {
         limit: u32,
         now: i64,
     ) -> sqlx::Result<Vec<Record>> {
-        let rows = sqlx::query(page!("deleted_at IS NULL"))
-            .bind(vault.0)
-            .bind(after)
-            .bind(i64::from(limit))
-            .bind(now)
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(record).collect()
+        self.page(page!("deleted_at IS NULL"), vault, after, limit, now).await
     }
 
     /// Lists the versions of a live secret behind `after` (a version's number), in the order in which they were made.
@@ -214,14 +207,19 @@ impl Store {
         limit: u32,
         now: i64,
     ) -> sqlx::Result<Vec<Record>> {
-        let rows = sqlx::query(page!("deleted_at IS NOT NULL AND purge_at > $4"))
-            .bind(vault.0)
-            .bind(after)
-            .bind(i64::from(limit))
-            .bind(now)
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(record).collect()
+        self.page(page!("deleted_at IS NOT NULL AND purge_at > $4"), vault, after, limit, now).await
+    }
+
+    async fn page(
+        &self,
+        query: &'static str,
+        vault: VaultId,
+        after: &str,
+        limit: u32,
+        now: i64,
+    ) -> sqlx::Result<Vec<Record>> {
+        let query = sqlx::query(query).bind(vault.0).bind(after).bind(i64::from(limit)).bind(now);
+        query.fetch_all(self.readers()).await?.iter().map(record).collect()
     }
 
     pub(super) fn readers(&self) -> &AnyPool {
