@@ -52,14 +52,19 @@ impl<'a> Section<'a> {
 
     /// The mapping under `key`, all of whose keys must be in `keys`.
     pub(crate) fn section(&self, key: &str, keys: &Keys) -> Result<Section<'a>, ConfigError> {
+        let section = self.section_unchecked(key)?;
+        section.check(keys)?;
+        Ok(section)
+    }
+
+    /// The mapping under `key`, whose keys the caller checks.
+    pub(crate) fn section_unchecked(&self, key: &str) -> Result<Section<'a>, ConfigError> {
         let path = self.path_of(key);
         let entries = match self.node(key)? {
             Some(node) => self.mapping(node, &path)?,
             None => &[],
         };
-        let section = Section { source: self.source, path, entries };
-        section.check(keys)?;
-        Ok(section)
+        Ok(Section { source: self.source, path, entries })
     }
 
     /// An empty section, for a list whose first mapping is missing: its variables still count.
@@ -193,7 +198,22 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn check(&self, keys: &Keys) -> Result<(), ConfigError> {
+    /// Where a key stands that has a value.
+    pub(crate) fn place_of(&self, key: &str) -> Option<Place> {
+        let (key, _) = self
+            .entries
+            .iter()
+            .find(|(entry, node)| entry.name == key && !matches!(node.content, Content::Null))?;
+        Some(self.source.place(key.line, key.column))
+    }
+
+    /// The file as a whole.
+    pub(crate) fn file(&self) -> Place {
+        Place::Path(self.source.file.map_or_else(|| "(no file)".into(), |(file, _)| file.to_owned()))
+    }
+
+    /// Refuses a key that is not in `keys`.
+    pub(crate) fn check(&self, keys: &Keys) -> Result<(), ConfigError> {
         for (name, place) in self.keys() {
             if keys.ours.contains(&name) || keys.others.contains(&name) {
                 continue;

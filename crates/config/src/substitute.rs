@@ -23,8 +23,7 @@ mod secrecy;
 use crate::environment::Environment;
 use crate::error::ConfigError;
 
-pub(crate) use expanded::Expanded;
-use expanded::Output;
+pub(crate) use expanded::{Expanded, Output};
 use secrecy::{holds_secret, secret_key_before};
 
 /// The longest text that may come out, in bytes: far above any real file, far below what a doubling chain could make.

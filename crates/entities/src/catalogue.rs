@@ -153,6 +153,8 @@ pub(crate) struct Catalogue {
     by_category: BTreeMap<String, Category>,
     all: Category,
     roots: BTreeMap<EntityKind, Node>,
+    /// A file that describes a run of the ingestion.
+    run: Node,
 }
 
 impl Catalogue {
@@ -187,8 +189,9 @@ impl Catalogue {
                     .unwrap_or_default(),
             }
         };
-        let roots = EntityKind::ALL.iter().map(|kind| (*kind, root(*kind))).collect();
-        Self { by_category, all, roots }
+        let roots: BTreeMap<_, _> = EntityKind::ALL.iter().map(|kind| (*kind, root(*kind))).collect();
+        let run = run(&roots[&EntityKind::IngestionPipeline], file.entities.get("OpenMetadataConnection"));
+        Self { by_category, all, roots, run }
     }
 
     /// The catalogue of this program.
@@ -199,6 +202,11 @@ impl Catalogue {
     /// The tree of all secret fields of a kind, from the document's root.
     pub(crate) fn root(&self, kind: EntityKind) -> &Node {
         &self.roots[&kind]
+    }
+
+    /// The tree of all secret fields of a workflow file of the ingestion, from its root.
+    pub(crate) fn run(&self) -> &Node {
+        &self.run
     }
 
     /// The paths of a connection type: in its category, or in all of them if that is not known. A type that the catalogue
@@ -212,6 +220,26 @@ impl Catalogue {
     fn enter<'a>(&'a self, node: &'a Node) -> &'a Node {
         if node.connection { &self.all.any } else { node }
     }
+}
+
+/// A workflow file has what a pipeline has, in other places.
+fn run(pipeline: &Node, server: Option<&Vec<String>>) -> Node {
+    let source_config = Node {
+        members: pipeline
+            .members
+            .get_key_value("sourceConfig")
+            .map(|(key, node)| (key.clone(), node.clone()))
+            .into_iter()
+            .collect(),
+        ..Node::default()
+    };
+    let connection = Node { connection: true, ..Node::default() };
+    let mut run = source_config.below(&["source"]);
+    run.merge(&connection.below(&["source", "serviceConnection", "config"]));
+    run.merge(
+        &Node::of_paths(server.into_iter().flatten()).below(&["workflowConfig", "openMetadataServerConfig"]),
+    );
+    run
 }
 
 #[cfg(test)]

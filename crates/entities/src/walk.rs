@@ -37,6 +37,21 @@ pub fn walk(kind: EntityKind, document: &Value) -> Walk {
     walker.found
 }
 
+/// Finds the secret fields of a workflow file of the ingestion: those of the source's connection (by its own `type`), of the
+/// source's configuration and of the connection to the metadata server.
+pub fn walk_workflow_file(file: &Value) -> Walk {
+    let mut walker = Walker {
+        catalogue: Catalogue::get(),
+        // What the two have in common: a connection is walked by its own type, in whatever category.
+        kind: EntityKind::IngestionPipeline,
+        document: file,
+        at: Vec::new(),
+        found: Walk::default(),
+    };
+    walker.descend(walker.catalogue.run(), file);
+    walker.found
+}
+
 struct Walker<'a> {
     catalogue: &'static Catalogue,
     kind: EntityKind,
@@ -208,6 +223,38 @@ mod tests {
             fields(EntityKind::Workflow, &of_unknown_category),
             ["request.connection.config.authType.password"]
         );
+    }
+
+    #[test]
+    fn a_workflow_file_has_the_secrets_of_its_source_and_of_its_server() {
+        let file = json!({
+            "source": {
+                "type": "postgres",
+                "serviceConnection": {"config": {"type": "Postgres", "authType": {"password": "p"}, "password": "x"}},
+                "sourceConfig": {"config": {
+                    "dbtConfigSource": {"dbtCloudAuthToken": "t"},
+                    "serviceConnections": [{"serviceConnection": {"config": {"type": "Oracle", "password": "p"}}}],
+                }},
+            },
+            "sink": {"config": {"password": "none of the fields"}},
+            "workflowConfig": {"openMetadataServerConfig": {
+                "securityConfig": {"jwtToken": "j"}, "sslConfig": {"sslKey": "k"}, "hostPort": "h",
+            }},
+        });
+        let walk = walk_workflow_file(&file);
+        let fields: Vec<_> = walk.fields.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            fields,
+            [
+                "source.serviceConnection.config.authType.password",
+                "source.sourceConfig.config.dbtConfigSource.dbtCloudAuthToken",
+                "source.sourceConfig.config.serviceConnections[0].serviceConnection.config.password",
+                "workflowConfig.openMetadataServerConfig.securityConfig.jwtToken",
+                "workflowConfig.openMetadataServerConfig.sslConfig.sslKey",
+            ]
+        );
+        assert_eq!(walk.unknown_type, None);
+        assert_eq!(walk_workflow_file(&json!([])), Walk::default());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod kinds;
 use std::path::PathBuf;
 
 pub use folder::FolderSettings;
+pub(crate) use kinds::read as provider;
 pub use kinds::{SecretsManager, VaultKind};
 use strongroom_secrets::SecretValue;
 

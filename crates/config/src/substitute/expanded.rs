@@ -52,26 +52,26 @@ impl Expanded {
 }
 
 /// The text that comes out, and where each of its lines was written.
-pub(super) struct Output {
-    pub(super) text: String,
+pub(crate) struct Output {
+    pub(crate) text: String,
     lines: Vec<Line>,
     /// The written line that is being copied.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     untouched: bool,
 }
 
 impl Output {
     /// Room for a text of this length.
-    pub(super) fn with_capacity(length: usize) -> Self {
+    pub(crate) fn with_capacity(length: usize) -> Self {
         Self { text: String::with_capacity(length), lines: Vec::new(), line: 1, untouched: true }
     }
 
     /// The line that is being made, counted from 1.
-    pub(super) fn current(&self) -> usize {
+    pub(crate) fn current(&self) -> usize {
         self.lines.len() + 1
     }
 
-    pub(super) fn push_written(&mut self, piece: &str) {
+    pub(crate) fn push_written(&mut self, piece: &str) {
         for part in piece.split_inclusive('\n') {
             self.text.push_str(part);
             if part.ends_with('\n') {
@@ -82,7 +82,7 @@ impl Output {
         }
     }
 
-    pub(super) fn push_value(&mut self, value: &str) {
+    pub(crate) fn push_value(&mut self, value: &str) {
         self.untouched = false;
         for part in value.split_inclusive('\n') {
             self.text.push_str(part);
@@ -96,7 +96,7 @@ impl Output {
         self.lines.push(Line { written: self.line, untouched: self.untouched });
     }
 
-    pub(super) fn finish(mut self, unset: Vec<(usize, String)>, warnings: Vec<String>) -> Expanded {
+    pub(crate) fn finish(mut self, unset: Vec<(usize, String)>, warnings: Vec<String>) -> Expanded {
         self.end_line();
         Expanded { text: SecretValue::new(self.text), lines: self.lines, unset, warnings }
     }

@@ -71,7 +71,7 @@ const NOT_YET: [&str; 7] =
     ["managed-aws", "aws", "managed-aws-ssm", "aws-ssm", "gcp", "kubernetes", "managed-openbao"];
 
 /// Reads a name, in whatever case, in its present or its old spelling.
-pub(super) fn read(found: &Found) -> Result<SecretsManager, ConfigError> {
+pub(crate) fn read(found: &Found) -> Result<SecretsManager, ConfigError> {
     let name = found.text();
     let is = |known: &str| known.eq_ignore_ascii_case(name);
     if is("noop") {

@@ -1,9 +1,13 @@
 //! Where the settings of the vault come from.
 
+mod airflow;
+mod env;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use strongroom_config::SecretsManagerLoader;
 use strongroom_secrets::azure::{AuthorityHost, AzureConfig, AzureProvider, Credential, VaultUrl};
 use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{Error, ErrorKind, Provider, Result};
@@ -13,9 +17,12 @@ use crate::Environment;
 /// Where the settings of the vault come from (`secretsManagerLoader`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loader {
-    /// Environment variables: the vault from `AZURE_KEY_VAULT_NAME` (or `AZURE_KEY_VAULT_URL`), the identity from
-    /// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`.
+    /// Environment variables: the vault from `AZURE_KEY_VAULT_NAME` (or `AZURE_KEY_VAULT_URL`), the identity from those of
+    /// Azure's default credential.
     Env,
+    /// Airflow's settings, in the section `openmetadata_secrets_manager`: the vault from `azure_key_vault_name`, the identity
+    /// from `azure_tenant_id`, `azure_client_id` and `azure_client_secret`, or without them Azure's default credential.
+    Airflow,
     /// Nowhere: there are no credentials, so no reference can be resolved. OpenMetadata's default.
     Noop,
 }
@@ -27,19 +34,20 @@ pub struct UnknownLoader(String);
 
 impl Loader {
     /// Every loader.
-    pub const ALL: [Loader; 2] = [Loader::Env, Loader::Noop];
+    pub const ALL: [Loader; 3] = [Loader::Env, Loader::Airflow, Loader::Noop];
 
     /// Its name in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Env => "env",
+            Self::Airflow => "airflow",
             Self::Noop => "noop",
         }
     }
 
     /// Opens the vault that `environment` describes. Nothing is sent yet.
     ///
-    /// Besides the variables of [`Loader::Env`], `AZURE_AUTHORITY_HOST` moves the token endpoint, and `SSL_CERT_FILE`,
+    /// With either of the first two, `AZURE_AUTHORITY_HOST` moves the token endpoint, and `SSL_CERT_FILE`,
     /// `SSL_CERT_DIR` and `OM_SM_CA_FILE` say whose certificates are trusted. An empty variable counts as unset.
     ///
     /// # Errors
@@ -47,33 +55,45 @@ impl Loader {
     /// that is missing or wrong; always for [`Loader::Noop`].
     pub fn open(self, environment: Environment<'_>) -> Result<Arc<dyn Provider>> {
         match self {
-            Self::Env => Ok(Arc::new(AzureProvider::new(&azure_config(environment)?)?)),
+            Self::Env => open(&env::config(environment)?),
+            Self::Airflow => open(&airflow::config(environment)?),
             Self::Noop => Err(Error::new(
                 ErrorKind::Configuration,
                 "the loader noop has no credentials for a vault, so references to secrets cannot be resolved",
             )
             .with_hint(
-                "use the loader env and set AZURE_KEY_VAULT_NAME and the AZURE_ variables of an identity",
+                "use the loader env and set AZURE_KEY_VAULT_NAME and the AZURE_ variables of an identity, or the loader airflow",
             )),
         }
     }
 }
 
-fn azure_config(environment: Environment<'_>) -> Result<AzureConfig> {
-    let set = |name: &str| environment(name).filter(|text| !text.is_empty());
-    let vault = match (set("AZURE_KEY_VAULT_URL"), set("AZURE_KEY_VAULT_NAME")) {
-        (Some(url), _) => url.parse()?,
-        (None, Some(name)) => VaultUrl::from_vault_name(&name)?,
-        (None, None) => {
-            return Err(Error::new(ErrorKind::Configuration, "AZURE_KEY_VAULT_NAME is not set, so there is no vault to ask")
-                .with_hint("set it to the vault's name, or AZURE_KEY_VAULT_URL to its URL if that is not in vault.azure.net"));
-        }
-    };
-    let mut config = AzureConfig::new(vault, Credential::from_environment(environment)?);
+fn open(config: &AzureConfig) -> Result<Arc<dyn Provider>> {
+    Ok(Arc::new(AzureProvider::new(config)?))
+}
+
+/// The configuration for a vault and an identity, with what the environment says of the network between.
+fn config(vault: VaultUrl, credential: Credential, environment: Environment<'_>) -> Result<AzureConfig> {
+    let mut config = AzureConfig::new(vault, credential);
     config.authority = AuthorityHost::from_environment(environment)?;
     config.trust = Trust::from_environment(environment);
-    config.trust.ca_file = set("OM_SM_CA_FILE").map(Into::into);
+    config.trust.ca_file = set(environment, "OM_SM_CA_FILE").map(Into::into);
     Ok(config)
+}
+
+/// A variable that is set to something.
+fn set(environment: Environment<'_>, name: &str) -> Option<String> {
+    environment(name).filter(|text| !text.is_empty())
+}
+
+impl From<SecretsManagerLoader> for Loader {
+    fn from(configured: SecretsManagerLoader) -> Self {
+        match configured {
+            SecretsManagerLoader::Noop => Self::Noop,
+            SecretsManagerLoader::Airflow => Self::Airflow,
+            SecretsManagerLoader::Env => Self::Env,
+        }
+    }
 }
 
 impl fmt::Display for Loader {
@@ -154,6 +174,6 @@ mod tests {
     #[test]
     fn an_unknown_loader_is_answered_with_those_there_are() {
         let error = "airflw".parse::<Loader>().unwrap_err();
-        assert_eq!(error.to_string(), "there is no loader \"airflw\"; choose one of env, noop");
+        assert_eq!(error.to_string(), "there is no loader \"airflw\"; choose one of env, airflow, noop");
     }
 }
