@@ -9,6 +9,7 @@ mod ops_script;
 mod provider_conformance;
 mod providers;
 mod quickstart;
+mod reading;
 mod recorded_rows;
 mod resolve;
 mod serve;

@@ -63,7 +63,7 @@ async fn wrong_usage_ends_with_2_and_says_what_to_do() {
     let scene = Scene::set_up().await;
     for (arguments, says) in [
         (vec!["--loader", "noop", "a"], "noop has no credentials"),
-        (vec!["--loader", "airflw", "a"], "choose one of env, noop"),
+        (vec!["--loader", "airflw", "a"], "choose one of env, airflow, noop"),
         (vec!["secret:a_b"], "REF 1 is no reference"),
         (vec![], "REF"),
     ] {

@@ -78,6 +78,53 @@ impl Scene {
         self.run(1, wrong).await;
     }
 
+    /// Workflow files and settings of Airflow that hold a secret, in order and not.
+    pub(super) async fn workflows_are_read(&mut self) {
+        let environment = self.vault.environment(&USER).await;
+        let refused = json!(self.secrets.refused).to_string();
+        let file = format!(
+            "source: {{type: postgres, serviceName: s, serviceConnection: {{config: {{type: Postgres, authType: {{password: \
+             'secret:canary'}}, sslConfig: {{sslKey: {refused}}}}}}}, sourceConfig: {{config: {{}}}}}}\n\
+             sink: {{type: metadata-rest}}\nworkflowConfig: {{openMetadataServerConfig: {{hostPort: h, \
+             secretsManagerProvider: azure-kv, secretsManagerLoader: env}}}}\n"
+        );
+        let write = |scene: &Self, text: &str| {
+            std::fs::write(scene.folder.path().join("workflow.yaml"), text).unwrap();
+        };
+        write(self, &file);
+        for arguments in [&["--check"][..], &["--check", "--json"]] {
+            let program =
+                self.program(&["resolve", "-c", "workflow.yaml"]).args(arguments).envs(&environment);
+            self.run(0, program).await;
+        }
+        for (from, to) in [
+            ("serviceName: s", format!("serviceName: {refused}: x")),
+            ("hostPort: h", format!("authProvider: {refused}, hostPort: h")),
+            ("azure-kv", refused.clone()),
+            ("secret:canary", format!("secret:{}", self.secrets.refused.replace('\'', ""))),
+        ] {
+            write(self, &file.replace(from, &to));
+            let program = self.program(&["resolve", "-c", "workflow.yaml"]).envs(&environment);
+            self.run(2, program).await;
+        }
+        let refused = &self.secrets.refused;
+        for settings in [
+            refused.clone(),
+            format!(
+                "[openmetadata_secrets_manager]\nazure_key_vault_name = v1\nazure_client_secret = {refused}\n"
+            ),
+            format!(
+                "[openmetadata_secrets_manager]\nazure_key_vault_name = v1\nazure_client_secret = {}\n",
+                refused.replace('%', "%%")
+            ),
+        ] {
+            std::fs::write(self.folder.path().join("airflow.cfg"), settings).unwrap();
+            let program =
+                self.program(&["resolve", "--loader", "airflow", "canary"]).env("AIRFLOW_HOME", ".");
+            self.run(2, program).await;
+        }
+    }
+
     /// Files that cannot be read, with a secret in the line that is to blame.
     pub(super) async fn configurations_are_refused(&mut self) {
         let refused = self.secrets.refused.clone();

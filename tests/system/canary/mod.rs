@@ -22,7 +22,8 @@ const LOUD: [(&str, &str); 4] =
     [("STRONGROOM_LOG", "trace"), ("RUST_LOG", "trace"), ("LOG_LEVEL", "TRACE"), ("RUST_BACKTRACE", "full")];
 
 /// Files that are there to hold a secret: the configurations that the test itself wrote.
-const MEANT: &[&str] = &["openmetadata.yaml", "vault.yaml", "broken.yaml", "broken-vault.yaml"];
+const MEANT: &[&str] =
+    &["openmetadata.yaml", "vault.yaml", "broken.yaml", "broken-vault.yaml", "workflow.yaml", "airflow.cfg"];
 
 /// The client id of the principal whose client secret is a canary.
 const CLIENT_ID: &str = "33333333-3333-3333-3333-333333333333";
@@ -45,6 +46,7 @@ async fn no_secret_is_found_but_in_the_answers_that_are_meant_to_carry_it() {
     scene.vault_answers().await;
     scene.migrations().await;
     scene.resolves().await;
+    scene.workflows_are_read().await;
     scene.configurations_are_refused().await;
     for journal in ["data/metastore.db-wal", "vault/vault.db-wal"] {
         assert!(scene.folder.path().join(journal).exists(), "{journal} is searched while it is in use");
