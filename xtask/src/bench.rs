@@ -25,6 +25,11 @@ enum What {
     /// quota, and runs `strongroom migrate-secrets` and `strongroom resolve` as a person would. Everything stays on this
     /// machine and is deleted afterwards.
     Migrate(Migrate),
+    /// Resolve many references cold, by a program that has just started, and warm
+    ///
+    /// Starts an embedded vault without a quota in a temporary folder and fills it. Everything stays on this machine and is
+    /// deleted afterwards.
+    Resolve(Resolve),
     /// Start, load and list the embedded vault, beside nginx and, if one is named, another Key Vault
     ///
     /// Installs Debian's wrk and nginx if they are missing. Options of the measurement come behind two dashes:
@@ -37,6 +42,19 @@ struct Vault {
     /// Options of the measurement
     #[arg(last = true, value_name = "OPTION")]
     options: Vec<String>,
+}
+
+#[derive(Args)]
+struct Resolve {
+    /// How many references to as many secrets
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    references: u32,
+    /// How often each is measured
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    runs: u32,
+    /// Print the result as JSON instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -54,6 +72,7 @@ impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         match &self.what {
             What::Migrate(migrate) => migrate.run(),
+            What::Resolve(resolve) => resolve.run(),
             What::Vault(vault) => vault.run(),
         }
     }
@@ -63,6 +82,18 @@ impl Migrate {
     fn run(&self) -> Result<()> {
         let mut bench = bench("migrate")?;
         bench.args(["--services", &self.services.to_string()]);
+        if self.json {
+            bench.arg("--json");
+        }
+        run(&mut bench)
+    }
+}
+
+impl Resolve {
+    fn run(&self) -> Result<()> {
+        // It resolves by itself too: that must be as fast as the program.
+        let mut bench = bench_of("resolve", "release")?;
+        bench.args(["--references", &self.references.to_string(), "--runs", &self.runs.to_string()]);
         if self.json {
             bench.arg("--json");
         }
@@ -84,15 +115,20 @@ impl Vault {
 /// Debian's nginx; its folder is on the path of root only.
 const NGINX: &str = "/usr/sbin/nginx";
 
-/// The bench `name` with the program built for release; its options come next.
+/// The bench `name` with the program built for release; its options come next. The bench itself only starts the program and
+/// waits: its own speed hardly matters, its build time does.
 fn bench(name: &str) -> Result<Command> {
+    bench_of(name, "dev")
+}
+
+/// The same, with the bench built in `profile`.
+fn bench_of(name: &str, profile: &str) -> Result<Command> {
     heading("Building the program for release");
     let program = cargo::build("strongroom", &["--release", "--package", "strongroom"])?;
-    // The bench starts the program and waits: its own speed hardly matters, its build time does.
     heading("Measuring");
     let mut bench = cargo::cargo()?;
     bench
-        .args(["bench", "--quiet", "--profile", "dev", "--package", "strongroom-tests", "--bench", name])
+        .args(["bench", "--quiet", "--profile", profile, "--package", "strongroom-tests", "--bench", name])
         .env("STRONGROOM_TEST_BINARY", program)
         .arg("--");
     Ok(bench)
