@@ -2,6 +2,7 @@
 //! logged. Afterwards they are found nowhere but in the answers that are meant to carry them.
 
 mod commands;
+mod folder;
 mod requests;
 mod scene;
 mod vault;
