@@ -152,6 +152,12 @@ async fn a_server_keeps_passwords_in_a_folder_of_files() {
     let shown = server.send(Method::GET, &path, &bot, None).await.expect(200);
     assert_eq!(api::password(&shown), reference);
 
+    // Who may read the folder and its key resolves the reference, beside the server.
+    let resolved = Program::new(scene.folder.path())
+        .args(["resolve", "--provider", "managed-file", reference])
+        .env("OM_SM_FOLDER", "data/secrets");
+    assert_eq!(resolved.run().await.ended_with(0).stdout, "dummy-shop");
+
     // A migration beside it, in a process of its own, uses the same folder.
     assert_eq!(scene.migrate(&["--json"]).await.ended_with(0).json()["secrets"]["verified"], SERVICES_COUNT);
     let changed = server.send_service(Method::PUT, &admin, &api::postgres("shop", "dummy-new")).await;
