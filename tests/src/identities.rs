@@ -33,6 +33,8 @@ pub struct Identities {
     pub token: PathBuf,
     known_certificate: PathBuf,
     cluster_keys: PathBuf,
+    /// The cluster's private key.
+    cluster_key: PathBuf,
 }
 
 impl Identities {
@@ -46,6 +48,7 @@ impl Identities {
             token: folder.join("service-account-token"),
             known_certificate: folder.join("app.pem"),
             cluster_keys: folder.join("jwks.json"),
+            cluster_key: folder.join("cluster.pem"),
         };
         let key = rsa_key();
         let certificate = CertificateParams::new(vec![]).and_then(|parameters| parameters.self_signed(&key));
@@ -53,12 +56,26 @@ impl Identities {
         write(&identities.certificate, &format!("{}{certificate}", key.serialize_pem()));
         write(&identities.known_certificate, &certificate);
 
-        let cluster = EncodingKey::from_rsa_pem(rsa_key().serialize_pem().as_bytes()).expect("an RSA key");
+        write(&identities.cluster_key, &rsa_key().serialize_pem());
+        let cluster = identities.cluster_key();
         let mut public = Jwk::from_encoding_key(&cluster, Algorithm::RS256).expect("a public key");
         public.common.key_id = Some(KEY_ID.to_owned());
         write(&identities.cluster_keys, &json!({ "keys": [public] }).to_string());
-        write(&identities.token, &service_account_token(&cluster));
+        identities.write_token(&identities.token, 0);
         identities
+    }
+
+    /// Writes a service account's token into `file` that was made so many seconds ago. It is good for an hour.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn write_token(&self, file: &Path, age: i64) {
+        write(file, &service_account_token(&self.cluster_key(), age));
+    }
+
+    fn cluster_key(&self) -> EncodingKey {
+        let pem = fs::read(&self.cluster_key).expect("the cluster's key");
+        EncodingKey::from_rsa_pem(&pem).expect("an RSA key")
     }
 
     /// Adds both principals to a vault's configuration.
@@ -80,9 +97,9 @@ impl Identities {
     }
 }
 
-/// A token as Kubernetes projects it into a pod, good for an hour.
-fn service_account_token(key: &EncodingKey) -> String {
-    let now = SystemClock.now_seconds();
+/// A token as Kubernetes projects it into a pod, good for an hour from its making on.
+fn service_account_token(key: &EncodingKey, age: i64) -> String {
+    let now = SystemClock.now_seconds() - age;
     let claims = json!({
         "aud": ["api://AzureADTokenExchange"], "iss": ISSUER, "sub": SUBJECT,
         "iat": now, "nbf": now, "exp": now + 3600,

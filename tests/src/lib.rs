@@ -4,7 +4,7 @@
 //! [`metadata`] know the two servers: where they listen, how to sign in, what to ask ([`api`]). [`http`] is a client that
 //! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`clients`] are programs in other
 //! languages with Azure's own packages, [`identities`] are those among them without a client secret,
-//! [`managed`] those without any credential. [`snapshot`] sees whether vault and database
+//! [`managed`] those without any credential, [`network`] is where a virtual machine would find them. [`snapshot`] sees whether vault and database
 //! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`. [`postgres`] makes databases.
 //!
@@ -19,6 +19,7 @@ pub mod http;
 pub mod identities;
 pub mod managed;
 pub mod metadata;
+pub mod network;
 pub mod postgres;
 pub mod program;
 pub mod running;
@@ -28,6 +29,7 @@ pub mod vault;
 pub use clients::Client;
 pub use identities::Identities;
 pub use metadata::MetadataServer;
+pub use network::Network;
 pub use program::{Finished, Program};
 pub use running::Running;
 pub use vault::VaultServer;

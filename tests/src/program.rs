@@ -192,7 +192,7 @@ impl Finished {
 }
 
 /// The program under test: the one that `cargo xtask test` built, else the one beside this test binary.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = env::var_os(BINARY) {
         return PathBuf::from(path);
     }

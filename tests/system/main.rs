@@ -5,6 +5,7 @@ mod bad_input;
 mod canary;
 mod clients;
 mod crash;
+mod credentials;
 mod ops_script;
 mod provider_conformance;
 mod providers;

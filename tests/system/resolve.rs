@@ -91,7 +91,9 @@ async fn each_wrong_variable_is_told_apart() {
         ("AZURE_KEY_VAULT_URL", "https://v1.vault.localhost:1", 1, "cannot be reached"),
         ("SSL_CERT_FILE", "/does/not/exist.pem", 2, "/does/not/exist.pem"),
     ] {
-        let failed = scene.program(&["a"]).await.env(variable, value).run().await.ended_with(code);
+        // No other identity is looked for: this machine may have one.
+        let program = scene.program(&["a"]).await.env("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential");
+        let failed = program.env(variable, value).run().await.ended_with(code);
         assert!(failed.stderr.contains(says), "{variable}={value}: {}", failed.stderr);
         assert!(failed.stdout.is_empty());
         for secret in [PASSWORD.trim(), "wrong-secret", OFFICER.client_secret, USER.client_secret] {

@@ -1,13 +1,15 @@
 //! `cargo xtask test`: everything that the tests need, then the tests.
 
+use std::process::Command;
+
 use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
     cargo::{self, TEST_FEATURES},
-    go, java, javascript,
+    debian, go, java, javascript,
     postgres::{self, Cluster},
-    process::{heading, run},
+    process::{exists, heading, run},
     python,
 };
 
@@ -42,6 +44,11 @@ impl Test {
         let java = self.all.then(|| java::class_path("java-azure", &root.join("tests/java"))).transpose()?;
         let az = self.all.then(|| python::environment("python-az", &root.join("tests/az/requirements.txt")));
         let az = az.transpose()?;
+
+        // Some tests make networks of their own, at whose addresses nobody else answers.
+        if !exists(Command::new("ip").arg("-Version")) {
+            debian::install(&["iproute2"], "a test in a network of its own")?;
+        }
 
         // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
         heading("Building the program and the tests");

@@ -188,11 +188,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The path of this section from the root of the file.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The path of a key from the root of the file.
     pub(crate) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

@@ -88,6 +88,11 @@ impl Error {
         self.kind
     }
 
+    /// What happened, to what, and why, without what to do about it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What the user can do about it, if there is something.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
@@ -114,7 +119,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if let Some(hint) = &self.hint {
-            write!(f, " ({hint})")?;
+            // Behind a list it would look like a part of the last item.
+            let separator = if self.message.contains('\n') { '\n' } else { ' ' };
+            write!(f, "{separator}({hint})")?;
         }
         Ok(())
     }

@@ -68,7 +68,7 @@ pub(crate) fn key_vault(settings: &Settings, environment: &Environment) -> Resul
     Ok(Arc::new(AzureProvider::new(&config)?))
 }
 
-/// The configured client secret; else what the environment describes.
+/// The configured client secret; else the default chain, from the environment. Half of a client secret is neither.
 fn credential(
     azure: &AzureKeyVaultSettings,
     variable: &dyn Fn(&str) -> Option<String>,

@@ -121,20 +121,29 @@ fn check_azure(
                 parameters.path_of("vaultName")
             )));
     }
-    let credentials = [
-        ("clientId", azure.client_id.is_some()),
-        ("clientSecret", azure.client_secret.is_some()),
-        ("tenantId", azure.tenant_id.is_some()),
+    check_client_secret(parameters)
+}
+
+/// A client secret needs all of its three parts. With none of them, the default chain of credentials is meant.
+fn check_client_secret(parameters: &Section<'_>) -> Result<(), ConfigError> {
+    let parts = [
+        ("tenantId", "OM_SM_TENANT_ID", parameters.text("tenantId", &["OM_SM_TENANT_ID"])?),
+        ("clientId", "OM_SM_CLIENT_ID", parameters.text("clientId", &["OM_SM_CLIENT_ID"])?),
+        ("clientSecret", "OM_SM_CLIENT_SECRET", parameters.secret("clientSecret", &["OM_SM_CLIENT_SECRET"])?),
     ];
-    let missing: Vec<&str> = credentials.iter().filter(|(_, set)| !set).map(|(key, _)| *key).collect();
-    if !missing.is_empty() && missing.len() < credentials.len() {
-        parameters.source().warn(format!(
-            "{}: without {} the credentials here are not complete and not used: they are looked for in the environment",
-            parameters.path(),
-            missing.join(" and ")
-        ));
+    let Some(given) = parts.iter().find_map(|(.., found)| found.as_ref()) else { return Ok(()) };
+    let missing: Vec<_> = parts.iter().filter(|(.., found)| found.is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let keys: Vec<_> = missing.iter().map(|(key, ..)| *key).collect();
+    let variables: Vec<_> = missing.iter().map(|(_, variable, _)| *variable).collect();
+    Err(given.fault(format!("the client secret is incomplete: {} is not set", keys.join(" and "))).hint(
+        format!(
+            "set {}, or leave tenantId, clientId and clientSecret all out to sign in as the environment says",
+            variables.join(" and ")
+        ),
+    ))
 }
 
 fn azure(parameters: &Section<'_>) -> Result<AzureKeyVaultSettings, ConfigError> {

@@ -188,11 +188,34 @@ fn the_name_of_a_vault_is_no_address() {
 }
 
 #[test]
-fn half_of_the_credentials_is_warned_of() {
-    let file = "secretsManagerConfiguration:\n  secretsManager: managed-azure-kv\n  parameters: {vaultName: v, clientSecret: hunter2}";
-    let settings = load(file, &[]).unwrap();
-    assert_eq!(settings.warnings.len(), 1);
-    assert!(settings.warnings[0].contains("without clientId and tenantId"), "{:?}", settings.warnings);
+fn half_of_a_client_secret_is_an_error_that_names_the_rest() {
+    let parameters = "secretsManagerConfiguration.parameters";
+    for (given, at, says) in [
+        (
+            "clientSecret: hunter2",
+            "clientSecret",
+            &["tenantId and clientId", "OM_SM_TENANT_ID and OM_SM_CLIENT_ID"],
+        ),
+        ("clientId: c, clientSecret: hunter2", "clientId", &["tenantId is not set", "set OM_SM_TENANT_ID"]),
+        ("tenantId: t, clientSecret: hunter2", "tenantId", &["clientId is not set", "set OM_SM_CLIENT_ID"]),
+        (
+            "tenantId: t, clientId: 1, clientSecret: ''",
+            "tenantId",
+            &["clientSecret is not set", "set OM_SM_CLIENT_SECRET"],
+        ),
+    ] {
+        let file = format!(
+            "secretsManagerConfiguration:\n  secretsManager: managed-azure-kv\n  parameters: {{vaultName: v, {given}}}"
+        );
+        let result = load(&file, &[]);
+        assert!(!result.as_ref().unwrap_err().to_string().contains("hunter2"), "{given}");
+        assert_error(result, Some(3), Some(&format!("{parameters}.{at}")), says);
+        // The last third may come from anywhere.
+        let all = [("OM_SM_TENANT_ID", "\"t\""), ("OM_SM_CLIENT_ID", "1"), ("OM_SM_CLIENT_SECRET", "\"s\"")];
+        let azure = load(&file, &all).unwrap().secrets_manager.azure;
+        assert!(azure.tenant_id.is_some() && azure.client_id.is_some() && azure.client_secret.is_some());
+        assert_eq!(azure.tenant_id.as_deref(), Some("t"));
+    }
 }
 
 #[test]

@@ -45,8 +45,6 @@ pub(super) enum Cause {
     Redirect(String),
     /// The bounded retries met nothing but this status.
     Refused(u16),
-    /// A program that was asked for a token gave none; what it said.
-    NoToken(String),
 }
 
 /// A request that was never answered usably. It travels inside the SDK's error and is found there again.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::http::pager::PagerContinuation;
 use azure_core::http::{
-    ClientMethodOptions, ClientOptions, Context, ItemIterator, PageIterator, RetryOptions, Transport, Url,
+    ClientMethodOptions, ClientOptions, Context, HttpClient, ItemIterator, PageIterator, RetryOptions,
+    Transport, Url,
 };
 use azure_core::http::{Response, UserAgentOptions};
 use azure_security_keyvault_secrets::models::{
@@ -22,10 +23,10 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::channel::{Channel, Peer};
-use super::credential::TokenSource;
+use super::credential::{SignedIn, Tokens};
 use super::failure::{Doing, Role};
 use super::retry::{Attempt, Retry, backoff};
-use super::{AuthorityHost, AzureConfig, VaultUrl, models};
+use super::{AzureConfig, VaultUrl, models};
 use crate::random::SystemRandom;
 use crate::{
     Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret,
@@ -41,10 +42,7 @@ const MAX_PAGES: usize = 10_000;
 pub struct AzureProvider {
     client: SecretClient,
     vault: VaultUrl,
-    authority: AuthorityHost,
-    tokens: TokenSource,
-    /// Kept to look for in texts of the token endpoint, not to be sent: the credential has its own copies.
-    secrets: Vec<SecretValue>,
+    tokens: Tokens,
     call_timeout: Duration,
 }
 
@@ -54,48 +52,41 @@ impl AzureProvider {
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if a part of `config` cannot be right.
     pub fn new(config: &AzureConfig) -> Result<Self> {
-        let AzureConfig { vault, authority, credential, trust, call_timeout } = config;
+        let AzureConfig { vault, authority, credential, trust, call_timeout, clock } = config;
         let tls = trust.client_config()?;
-        let options = |peer, url: &Url| -> Result<ClientOptions> {
+        let channel = |peer, url: &Url, thumbprint: Option<&str>| -> Result<Channel> {
             let host = url.host_str().unwrap_or_default();
-            let client = match peer {
-                Peer::ManagedIdentity => transport::host_client(tls.clone(), *call_timeout)?,
-                Peer::Vault | Peer::Authority => transport::client(tls.clone(), host, *call_timeout)?,
+            let client = match (peer, thumbprint) {
+                (_, Some(thumbprint)) => transport::pinned_client(thumbprint, *call_timeout)?,
+                (Peer::ManagedIdentity, None) => transport::host_client(tls.clone(), *call_timeout)?,
+                (Peer::Vault | Peer::Authority, None) => transport::client(tls.clone(), host, *call_timeout)?,
             };
-            let channel = Channel::new(peer, url, client);
-            Ok(ClientOptions {
-                transport: Some(Transport::new(Arc::new(channel))),
-                per_call_policies: vec![Arc::new(Retry::new(peer, *call_timeout))],
-                retry: RetryOptions::none(),
-                user_agent: UserAgentOptions { application_id: Some("strongroom".to_owned()) },
-                ..ClientOptions::default()
-            })
+            Ok(Channel::new(peer, url, client))
         };
+        // Who waits for a token wants to hear that it was the token endpoint that did not answer.
+        let token_timeout = *call_timeout * 4 / 5;
+        let tokens = credential.tokens(authority, clock, token_timeout, &|peer, url, thumbprint| {
+            Ok(client_options(peer, Arc::new(channel(peer, url, thumbprint)?), token_timeout))
+        })?;
+        let transport = tokens.watching(channel(Peer::Vault, vault.url(), None)?);
         let client_options = SecretClientOptions {
-            client_options: options(Peer::Vault, vault.url())?,
+            client_options: client_options(Peer::Vault, transport, *call_timeout),
             ..SecretClientOptions::default()
         };
-        let client = SecretClient::new(
-            vault.url().as_str(),
-            credential.build(authority, &options)?,
-            Some(client_options),
-        )
-        .map_err(|_| {
-            Error::new(ErrorKind::Configuration, format!("{vault} cannot be used as a vault URL"))
-        })?;
-        Ok(Self {
-            client,
-            vault: vault.clone(),
-            authority: authority.clone(),
-            tokens: credential.token_source(authority),
-            secrets: credential.secrets(),
-            call_timeout: *call_timeout,
-        })
+        let client = SecretClient::new(vault.url().as_str(), Arc::new(tokens.clone()), Some(client_options))
+            .map_err(|_| {
+                Error::new(ErrorKind::Configuration, format!("{vault} cannot be used as a vault URL"))
+            })?;
+        Ok(Self { client, vault: vault.clone(), tokens, call_timeout: *call_timeout })
+    }
+
+    /// Who we turned out to be; `None` before the first call that needed a token.
+    pub fn signed_in(&self) -> Option<SignedIn> {
+        self.tokens.signed_in()
     }
 
     fn doing(&self, what: String, role: Role) -> Doing<'_> {
-        let secrets = self.secrets.iter().collect();
-        Doing { what, role, vault: &self.vault, authority: &self.authority, tokens: &self.tokens, secrets }
+        Doing { what, role, vault: &self.vault, secrets: Vec::new() }
     }
 
     /// Runs `call`, and again while the vault answers that the secret is being deleted or recovered, until the call's time
@@ -362,10 +353,18 @@ impl fmt::Display for AzureProvider {
 
 impl fmt::Debug for AzureProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AzureProvider")
-            .field("vault", &self.vault)
-            .field("authority", &self.authority)
-            .finish_non_exhaustive()
+        f.debug_struct("AzureProvider").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+/// Options for requests to `peer`, which go through `transport` and end within `timeout` each.
+fn client_options(peer: Peer, transport: Arc<dyn HttpClient>, timeout: Duration) -> ClientOptions {
+    ClientOptions {
+        transport: Some(Transport::new(transport)),
+        per_call_policies: vec![Arc::new(Retry::new(peer, timeout))],
+        retry: RetryOptions::none(),
+        user_agent: UserAgentOptions { application_id: Some("strongroom".to_owned()) },
+        ..ClientOptions::default()
     }
 }
 

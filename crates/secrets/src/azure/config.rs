@@ -3,13 +3,15 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::http::Url;
 
 use super::Credential;
+use crate::clock::SystemClock;
 use crate::transport::Trust;
-use crate::{Error, ErrorKind, Result};
+use crate::{Clock, Error, ErrorKind, Result};
 
 /// How long one call may take, all its retries included.
 pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,11 +29,13 @@ pub struct AzureConfig {
     pub trust: Trust,
     /// How long one call may take, all its retries included; for a listing, one page.
     pub call_timeout: Duration,
+    /// By which a token's end and an assertion's times are told.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl AzureConfig {
     /// A configuration for `vault` as `credential`, with the public cloud's token endpoint, the installed certificate
-    /// authorities and [`DEFAULT_CALL_TIMEOUT`].
+    /// authorities, [`DEFAULT_CALL_TIMEOUT`] and the machine's clock.
     pub fn new(vault: VaultUrl, credential: Credential) -> Self {
         Self {
             vault,
@@ -39,6 +43,7 @@ impl AzureConfig {
             credential,
             trust: Trust::default(),
             call_timeout: DEFAULT_CALL_TIMEOUT,
+            clock: Arc::new(SystemClock),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What every failure means: the one place that looks at the status, code and text of an answer.
+//! What every failure means: the one place that looks at the status, code and text of a vault's answer. Why there is no
+//! token, [`NoToken`] says.
 //!
 //! Of a server's answer only the error's code and message are repeated, shortened, and not at all if they hold the value
 //! that was sent or the client's secret. The SDK's own error texts can hold whole bodies; they are never passed on.
@@ -9,13 +10,11 @@ use azure_core::error::{Error as AzureError, ErrorKind as AzureErrorKind};
 use azure_core::http::RawResponse;
 use serde::Deserialize;
 
-use super::channel::{Cause, Failure, Peer, find};
-use super::credential::TokenSource;
-use super::{AuthorityHost, VaultUrl};
+use super::VaultUrl;
+use super::channel::{Failure, find};
+use super::credential::NoToken;
+use super::meaning::{Asked, Meaning, presentable};
 use crate::{Error, ErrorKind, SecretValue};
-
-/// The longest message of a server that is repeated, in characters.
-const MAX_MESSAGE: usize = 400;
 
 /// What was being done when it failed.
 #[derive(Debug, Clone)]
@@ -25,9 +24,6 @@ pub(super) struct Doing<'a> {
     /// The role that allows it.
     pub(super) role: Role,
     pub(super) vault: &'a VaultUrl,
-    pub(super) authority: &'a AuthorityHost,
-    /// Who gives the tokens.
-    pub(super) tokens: &'a TokenSource,
     /// Texts that no message may hold.
     pub(super) secrets: Vec<&'a SecretValue>,
 }
@@ -69,14 +65,15 @@ impl Doing<'_> {
 
     /// What the SDK's `error` means.
     pub(super) fn explain(&self, error: &AzureError) -> Error {
+        if let Some(no_token) = find::<NoToken>(error) {
+            return self.mean(no_token.meaning.clone());
+        }
         if let Some(failure) = find::<Failure>(error) {
-            return self.explain_failure(failure);
+            let url = self.vault.to_string();
+            let asked = Asked { peer: failure.peer, host: self.vault.host(), url: &url };
+            return self.mean(asked.unanswered(&failure.cause));
         }
-        let answer = find_answer(error);
-        if matches!(error.kind(), AzureErrorKind::Credential) {
-            return self.explain_token(answer);
-        }
-        if let Some(answer) = answer {
+        if let Some(answer) = find_answer(error) {
             return self.explain_answer(answer);
         }
         // The SDK refuses by itself to send a token without TLS, or for a resource that the vault does not lie below.
@@ -91,107 +88,13 @@ impl Doing<'_> {
             .with_hint("is there a Key Vault behind that URL, or a proxy in between?")
     }
 
-    fn explain_failure(&self, failure: &Failure) -> Error {
-        let (host, url, whose) = match failure.peer {
-            Peer::Vault => (self.vault.host(), self.vault.to_string(), "the vault"),
-            Peer::Authority => (self.authority.host(), self.authority.to_string(), "the token endpoint"),
-            Peer::ManagedIdentity => ("its host", self.tokens.name.clone(), "the managed identity endpoint"),
-        };
-        match &failure.cause {
-            Cause::UnknownHost => {
-                let error = self.fail(ErrorKind::Unavailable, &format!("no address is known for {host}"));
-                error.with_hint(match failure.peer {
-                    Peer::Vault => "is the vault's name right (parameters.vaultName, AZURE_KEY_VAULT_NAME), and does DNS work?",
-                    Peer::Authority => "is the authority host right (AZURE_AUTHORITY_HOST), and does DNS work?",
-                    Peer::ManagedIdentity => "is IDENTITY_ENDPOINT right?",
-                })
-            }
-            Cause::Untrusted(reason) => {
-                let why = format!("the certificate of {url} is not trusted ({reason})");
-                self.fail(ErrorKind::Untrusted, &why).with_hint(
-                    "name its certificate authority in parameters.caFile (OM_SM_CA_FILE) or SSL_CERT_FILE",
-                )
-            }
-            Cause::NoToken(said) => {
-                let why = format!("{} gave no token ({})", self.tokens.name, self.presentable(said));
-                self.fail(ErrorKind::Unauthenticated, &why).with_hint(self.tokens.hint)
-            }
-            Cause::NotConnected(reason) if failure.peer == Peer::ManagedIdentity => {
-                let why = format!("{url} cannot be reached ({reason})");
-                self.fail(ErrorKind::Unauthenticated, &why)
-                    .with_hint("this machine has no managed identity, or IDENTITY_ENDPOINT is wrong")
-            }
-            Cause::NotConnected(reason) => {
-                let error = self.fail(ErrorKind::Unavailable, &format!("{url} cannot be reached ({reason})"));
-                error.with_hint("is it running, is the port right, does a firewall stand in between?")
-            }
-            Cause::Lost(reason) => {
-                self.fail(ErrorKind::Unavailable, &format!("the connection to {url} was lost ({reason})"))
-            }
-            Cause::TooLong => {
-                self.fail(ErrorKind::Other, &format!("{whose} answered more than can be right"))
-            }
-            Cause::ForeignOrigin(origin) => {
-                let why = format!("{whose} sent a link to {origin}, which is not followed");
-                self.fail(ErrorKind::Other, &why).with_hint("tokens go to the configured hosts only")
-            }
-            Cause::Redirect(origin) => {
-                let why = format!("{url} redirects to {origin}, which is not followed");
-                self.fail(ErrorKind::Configuration, &why).with_hint("configure the final URL")
-            }
-            Cause::Refused(429) => {
-                let error =
-                    self.fail(ErrorKind::Throttled, &format!("{whose} takes no more requests for now (429)"));
-                error.with_hint("its quota is used up; try again later or with fewer requests at a time")
-            }
-            Cause::Refused(status) => {
-                self.fail(ErrorKind::Unavailable, &format!("{whose} cannot serve now ({status})"))
-            }
+    /// An error about what was being done that means `meaning`.
+    fn mean(&self, meaning: Meaning) -> Error {
+        let error = self.fail(meaning.kind, &meaning.why);
+        match meaning.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
         }
-    }
-
-    /// The token endpoint refused, or answered something else than a token.
-    fn explain_token(&self, answer: Option<&RawResponse>) -> Error {
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Refusal {
-            error: String,
-            error_description: String,
-            error_codes: Vec<u32>,
-        }
-
-        let refusal: Option<Refusal> =
-            answer.and_then(|answer| serde_json::from_slice(answer.body().as_ref()).ok());
-        let Some(refusal) = refusal else {
-            let why = format!("{} gave no token, and no reason that can be understood", self.tokens.name);
-            return self.fail(ErrorKind::Unauthenticated, &why).with_hint("is the authority host right?");
-        };
-        let (why, hint) = match refusal.error_codes.first() {
-            Some(7_000_215) => (
-                "the client secret is wrong",
-                "use the secret's value, not its id; it may have been replaced",
-            ),
-            Some(7_000_222) => ("the client secret has expired", "make a new one for the app registration"),
-            Some(700_016) => ("the client id is not known in this tenant", "check client id and tenant id"),
-            Some(90_002) => ("the tenant is not known", "check the tenant id and the authority host"),
-            Some(700_027) => ("the certificate is not one of the app's", "add it to the app registration"),
-            Some(700_024) => ("the assertion is out of its time", "check this machine's clock"),
-            Some(70_021 | 700_211..=700_213) => (
-                "the app has no federated credential for this token",
-                "compare issuer, subject and audience, letter for letter",
-            ),
-            _ => ("no token was given", self.tokens.hint),
-        };
-        let code = match refusal.error_codes.first() {
-            Some(code) => format!("AADSTS{code}"),
-            None => self.presentable(&refusal.error),
-        };
-        let known = why != "no token was given";
-        let description =
-            if known { String::new() } else { self.presentable(first_line(&refusal.error_description)) };
-        let separator = if description.is_empty() { "" } else { ": " };
-        let why = format!("{why} ({code} from {}){separator}{description}", self.tokens.name);
-        self.fail(ErrorKind::Unauthenticated, &why).with_hint(hint)
     }
 
     /// The vault answered with an error.
@@ -268,22 +171,14 @@ impl Doing<'_> {
         }
     }
 
-    /// A server's text as it may be shown: one line, not too long, and nothing at all if it holds a secret.
+    /// A server's text as it may be shown.
     fn presentable(&self, text: &str) -> String {
-        let holds_secret = |secret: &&SecretValue| !secret.is_empty() && text.contains(secret.expose());
-        if self.secrets.iter().any(holds_secret) {
-            return String::new();
-        }
-        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        match line.char_indices().nth(MAX_MESSAGE) {
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => line,
-        }
+        presentable(text, self.secrets.iter().copied())
     }
 }
 
 /// The innermost answer in a chain of the SDK's errors.
-fn find_answer(error: &AzureError) -> Option<&RawResponse> {
+pub(super) fn find_answer(error: &AzureError) -> Option<&RawResponse> {
     let mut found = None;
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
@@ -297,34 +192,21 @@ fn find_answer(error: &AzureError) -> Option<&RawResponse> {
     found
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use azure_core::http::StatusCode;
     use azure_core::http::headers::Headers;
 
     use super::*;
+    use crate::azure::channel::{Cause, Peer};
 
     const VALUE: &str = "hunter2-Grüße";
 
     fn explain(status: u16, body: &str) -> Error {
-        explain_as(status, body, AzureErrorKind::Other)
-    }
-
-    /// The meaning of an answer, which for `Credential` comes from the token endpoint.
-    fn explain_as(status: u16, body: &str, outer: AzureErrorKind) -> Error {
         let status = StatusCode::from(status);
         let raw_response = Some(Box::new(RawResponse::from_bytes(status, Headers::new(), body.to_owned())));
         let kind = AzureErrorKind::HttpResponse { status, error_code: None, raw_response };
-        let answer = AzureError::with_message(kind, body.to_owned());
-        let error = match outer {
-            AzureErrorKind::Credential => AzureError::with_error(outer, answer, body.to_owned()),
-            _ => answer,
-        };
-        explain_error(&error)
+        explain_error(&AzureError::with_message(kind, body.to_owned()))
     }
 
     fn explain_error(error: &AzureError) -> Error {
@@ -333,11 +215,6 @@ mod tests {
             what: "write secret a".to_owned(),
             role: Role::Officer,
             vault: &"https://v1.vault.azure.net".parse().unwrap(),
-            authority: &AuthorityHost::default(),
-            tokens: &TokenSource {
-                name: AuthorityHost::PUBLIC_CLOUD.to_owned(),
-                hint: "check tenant id, client id and client secret",
-            },
             secrets: vec![&value],
         };
         doing.explain(error)
@@ -383,38 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_of_a_token_has_its_reason() {
-        for (code, reason) in [
-            (7_000_215, "client secret is wrong"),
-            (7_000_222, "client secret has expired"),
-            (700_016, "client id is not known"),
-            (90_002, "tenant is not known"),
-            (53_003, "blocked by a policy"),
-        ] {
-            let body = format!(
-                r#"{{"error":"e","error_description":"blocked by a policy\nTrace","error_codes":[{code}]}}"#
-            );
-            let error = explain_as(400, &body, AzureErrorKind::Credential);
-            assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-            let text = error.to_string();
-            assert!(text.contains(reason) && text.contains(&format!("AADSTS{code}")), "{text}");
-            assert!(!text.contains("Trace"), "{text}");
-        }
-    }
-
-    #[test]
     fn an_answer_that_repeats_the_value_is_not_repeated() {
         for error in [
             explain(400, &body("BadParameter", "", &format!("cannot store {VALUE}"))),
             explain(400, &body(VALUE, VALUE, "no")),
             explain(502, &format!("<html>{VALUE}</html>")),
             explain(418, VALUE),
-            explain_as(400, VALUE, AzureErrorKind::Credential),
-            explain_as(
-                400,
-                &format!(r#"{{"error":"{VALUE}","error_description":"{VALUE}"}}"#),
-                AzureErrorKind::Credential,
-            ),
             explain_error(&AzureError::with_message(AzureErrorKind::DataConversion, VALUE)),
         ] {
             assert!(!format!("{error} {error:?}").contains(VALUE), "{error}");
@@ -428,27 +279,12 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_on_the_way_has_its_meaning_and_names_the_host() {
-        for (cause, kind) in [
-            (Cause::UnknownHost, ErrorKind::Unavailable),
-            (Cause::Untrusted("UnknownIssuer".into()), ErrorKind::Untrusted),
-            (Cause::NotConnected("refused".into()), ErrorKind::Unavailable),
-            (Cause::Lost("reset".into()), ErrorKind::Unavailable),
-            (Cause::Redirect("https://evil.example".into()), ErrorKind::Configuration),
-            (Cause::Refused(429), ErrorKind::Throttled),
-            (Cause::Refused(503), ErrorKind::Unavailable),
-            (Cause::ForeignOrigin("https://evil.example".into()), ErrorKind::Other),
-            (Cause::TooLong, ErrorKind::Other),
-        ] {
-            let vault = Failure { peer: Peer::Vault, cause: cause.clone() }.into_azure();
-            assert_eq!(explain_error(&vault).kind(), kind, "{cause:?}");
-            let authority = Failure { peer: Peer::Authority, cause }.into_azure();
-            let wrapped =
-                AzureError::with_error(AzureErrorKind::Credential, authority, "ClientSecretCredential …");
-            let error = explain_error(&wrapped);
-            assert_eq!(error.kind(), kind);
-            let text = error.to_string();
-            assert!(text.contains("login.microsoftonline.com") || text.contains("token endpoint"), "{text}");
-        }
+    fn a_failure_on_the_way_names_the_vault_and_what_was_being_done() {
+        let error = explain_error(&Failure { peer: Peer::Vault, cause: Cause::Refused(503) }.into_azure());
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(
+            error.to_string().starts_with("cannot write secret a in Azure Key Vault https://v1"),
+            "{error}"
+        );
     }
 }

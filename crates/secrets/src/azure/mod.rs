@@ -2,8 +2,9 @@
 //!
 //! Start with [`AzureProvider`] (`client`). `config` says which vault and how long to wait, `credential` who we are.
 //! `channel` is the only way out for a request: it lets none pass to another host than the vault or the token endpoint it
-//! was made for. `retry` decides what is sent again, `failure` what each answer means; no other file looks at an HTTP
-//! status. `models` turns the SDK's types into ours.
+//! was made for. `retry` decides what is sent again, `failure` what each answer of a vault means, `credential::refusal` why
+//! there is no token; no other file looks at an HTTP status. What both have to say of requests without a usable answer is in
+//! `meaning`. `models` turns the SDK's types into ours.
 //!
 //! # Whom the client trusts
 //! The vault answers the first request with a challenge that names a *resource*. The SDK asks for a token only if the
@@ -16,11 +17,13 @@ mod client;
 mod config;
 mod credential;
 mod failure;
+mod meaning;
 mod models;
 mod retry;
 
 pub use client::AzureProvider;
 pub use config::{AuthorityHost, AzureConfig, DEFAULT_CALL_TIMEOUT, VaultUrl};
 pub use credential::{
-    AzureCli, ClientCertificate, ClientSecret, Credential, CredentialKind, ManagedIdentity, WorkloadIdentity,
+    AzureCli, AzureDeveloperCli, ClientCertificate, ClientSecret, Credential, CredentialKind,
+    DefaultCredential, IdentityHost, ManagedIdentity, SignedIn, WorkloadIdentity,
 };

@@ -4,6 +4,7 @@
 //! `*.localhost` on this machine, no redirects, HTTP/1.1 connections that are kept for reuse.
 
 mod loopback;
+mod pinned;
 mod trust;
 
 use std::time::Duration;
@@ -69,4 +70,12 @@ pub fn host_client(tls: rustls::ClientConfig, timeout: Duration) -> Result<reqwe
         .map_err(|error| {
             Error::new(ErrorKind::Configuration, "cannot set up an HTTP client").with_source(error)
         })
+}
+
+/// The same over TLS, for an endpoint whose certificate no authority has signed: it is told by its SHA-1 `thumbprint`.
+///
+/// # Errors
+/// [`Configuration`](ErrorKind::Configuration) if that is no thumbprint, or the client cannot be set up.
+pub fn pinned_client(thumbprint: &str, timeout: Duration) -> Result<reqwest::Client> {
+    host_client(pinned::client_config(thumbprint)?, timeout)
 }

@@ -1,15 +1,24 @@
 //! Who we are to the vault, and how that is proved.
 //!
-//! [`environment`] finds a credential in the variables that Azure's clients share; [`certificate`] signs assertions,
-//! [`managed_identity`] knows the endpoints that a host gives to what runs on it, [`cli`] asks `az`.
+//! [`environment`] finds credentials in the variables that Azure's clients share, one of a kind or the default [`chain`].
+//! Each kind is a small room: [`certificate`] signs assertions with a key from a [`certificate_file`], [`managed_identity`]
+//! knows the endpoints that a host gives to what runs on it, [`tools`] asks `az` and `azd`. A [`link`] is one credential at
+//! work. [`tokens`] keeps what they give and renews it; [`refusal`] says why there is none.
 
 mod certificate;
-mod cli;
+mod certificate_file;
+mod chain;
 mod environment;
+mod link;
 mod managed_identity;
+mod refusal;
+mod signed_in;
+mod tokens;
+mod tools;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
@@ -20,12 +29,18 @@ use azure_identity::{
 };
 
 pub use certificate::ClientCertificate;
+pub use chain::DefaultCredential;
 pub use environment::CredentialKind;
-pub use managed_identity::ManagedIdentity;
+pub use managed_identity::{IdentityHost, ManagedIdentity};
+pub(super) use refusal::NoToken;
+pub use signed_in::SignedIn;
+pub(super) use tokens::Tokens;
 
+use self::link::Link;
+use self::refusal::Asking;
 use super::AuthorityHost;
 use super::channel::Peer;
-use crate::{Error, ErrorKind, Result, SecretValue};
+use crate::{Clock, Error, ErrorKind, Result, SecretValue};
 
 /// An identity, and how it is proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +56,10 @@ pub enum Credential {
     ManagedIdentity(ManagedIdentity),
     /// Who is signed in to the Azure CLI.
     AzureCli(AzureCli),
+    /// Who is signed in to the Azure Developer CLI.
+    AzureDeveloperCli(AzureDeveloperCli),
+    /// The first of a chain that is there.
+    Default(DefaultCredential),
 }
 
 /// An app registration with a client secret.
@@ -72,61 +91,121 @@ pub struct AzureCli {
     pub tenant: Option<String>,
 }
 
-/// Makes the options of a client that speaks to one host: by TLS to the authority, in the clear to a managed identity's
-/// endpoint.
-pub(super) type MakeOptions<'a> = &'a dyn Fn(Peer, &Url) -> Result<ClientOptions>;
-
-impl Credential {
-    /// The SDK's credential, which asks `authority` for tokens, or whoever else gives them.
-    pub(super) fn build(
-        &self,
-        authority: &AuthorityHost,
-        options: MakeOptions<'_>,
-    ) -> Result<Arc<dyn TokenCredential>> {
-        match self {
-            Self::ClientSecret(known) => known.build(at(authority, options)?),
-            Self::ClientCertificate(known) => known.build(authority, at(authority, options)?),
-            Self::WorkloadIdentity(known) => known.build(at(authority, options)?),
-            Self::ManagedIdentity(known) => known.build(options),
-            Self::AzureCli(known) => cli::build(known),
-        }
-    }
-
-    /// Texts that must not show up in a message, whatever a server answers.
-    pub(super) fn secrets(&self) -> Vec<SecretValue> {
-        match self {
-            Self::ClientSecret(known) => vec![known.client_secret.clone()],
-            _ => vec![],
-        }
-    }
-
-    /// Who gives the tokens, for messages, and what to look at if there is none.
-    pub(super) fn token_source(&self, authority: &AuthorityHost) -> TokenSource {
-        let (name, hint) = match self {
-            Self::ClientSecret(_) => (authority.to_string(), "check tenant id, client id and client secret"),
-            Self::ClientCertificate(_) => (
-                authority.to_string(),
-                "check tenant id and client id, and that the certificate is the app's",
-            ),
-            Self::WorkloadIdentity(_) => (
-                authority.to_string(),
-                "check tenant id and client id, and the issuer, subject and audience of the app's federated credential",
-            ),
-            Self::ManagedIdentity(known) => (
-                known.endpoint_shown(),
-                "check that this identity is assigned to the machine, and its client id",
-            ),
-            Self::AzureCli(_) => ("the Azure CLI".to_owned(), "sign in with `az login`"),
-        };
-        TokenSource { name, hint }
-    }
+/// Whoever is signed in to the Azure Developer CLI.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AzureDeveloperCli {
+    /// The directory, if not the one that the CLI itself would take.
+    pub tenant: Option<String>,
 }
 
-/// Who gives the tokens.
+/// Makes the options of a client that speaks to one host: by TLS to the authority, in the clear to a managed identity's
+/// endpoint, or to one whose certificate has a known thumbprint.
+pub(super) type MakeOptions<'a> = &'a dyn Fn(Peer, &Url, Option<&str>) -> Result<ClientOptions>;
+
+/// What a credential works with.
 #[derive(Debug, Clone)]
-pub(super) struct TokenSource {
-    pub(super) name: String,
-    pub(super) hint: &'static str,
+struct Surroundings {
+    authority: AuthorityHost,
+    clock: Arc<dyn Clock>,
+    /// The way to whoever gives the tokens.
+    options: ClientOptions,
+}
+
+impl Credential {
+    /// The tokens of this identity, from `authority` or whoever else gives them. Each attempt to get one takes at most
+    /// `limit`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) if the credential cannot be right.
+    pub(super) fn tokens(
+        &self,
+        authority: &AuthorityHost,
+        clock: &Arc<dyn Clock>,
+        limit: Duration,
+        make_options: MakeOptions<'_>,
+    ) -> Result<Tokens> {
+        let (authority, clock) = (authority.clone(), Arc::clone(clock));
+        let surroundings = Surroundings { authority, clock, options: ClientOptions::default() };
+        let source: Box<dyn tokens::Source> = match self {
+            Self::Default(chain) => Box::new(chain.build(&surroundings, make_options)?),
+            _ => Box::new(Link::new(self, &surroundings, make_options)?),
+        };
+        Ok(Tokens::new(source, surroundings.clock, limit))
+    }
+
+    /// The way to whoever gives the tokens.
+    fn options(&self, surroundings: &Surroundings, make_options: MakeOptions<'_>) -> Result<ClientOptions> {
+        match self {
+            Self::ClientSecret(_) | Self::ClientCertificate(_) | Self::WorkloadIdentity(_) => {
+                at(&surroundings.authority, make_options)
+            }
+            Self::ManagedIdentity(known) => {
+                make_options(Peer::ManagedIdentity, &known.url()?, known.host.thumbprint())
+            }
+            Self::AzureCli(_) | Self::AzureDeveloperCli(_) | Self::Default(_) => Ok(ClientOptions::default()),
+        }
+    }
+
+    /// The SDK's credential.
+    fn build(&self, surroundings: &Surroundings) -> Result<Arc<dyn TokenCredential>> {
+        let options = surroundings.options.clone();
+        match self {
+            Self::ClientSecret(known) => known.build(options),
+            Self::ClientCertificate(known) => known.build(surroundings),
+            Self::WorkloadIdentity(known) => known.build(options),
+            Self::ManagedIdentity(known) => known.build(options),
+            Self::AzureCli(known) => tools::az(known),
+            Self::AzureDeveloperCli(known) => tools::azd(known),
+            Self::Default(_) => {
+                Err(Error::new(ErrorKind::Configuration, "a chain cannot be a link of another chain"))
+            }
+        }
+    }
+
+    /// How the kind is called.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::ClientSecret(_) => "client secret",
+            Self::ClientCertificate(_) => "client certificate",
+            Self::WorkloadIdentity(_) => "workload identity",
+            Self::ManagedIdentity(_) => "managed identity",
+            Self::AzureCli(_) => "Azure CLI",
+            Self::AzureDeveloperCli(_) => "Azure Developer CLI",
+            Self::Default(_) => "default",
+        }
+    }
+
+    /// Who gives the tokens, for messages.
+    fn asking(&self, authority: &AuthorityHost) -> Asking {
+        let hint = match self {
+            Self::ClientSecret(_) => "check tenant id, client id and client secret",
+            Self::ClientCertificate(_) => {
+                "check tenant id and client id, and that the certificate is the app's"
+            }
+            Self::WorkloadIdentity(_) => {
+                "check tenant id and client id, and the issuer, subject and audience of the app's federated credential"
+            }
+            Self::ManagedIdentity(_) => {
+                "check that this identity is assigned to the machine, and its client id"
+            }
+            Self::AzureCli(_) => "sign in with `az login`",
+            Self::AzureDeveloperCli(_) => "sign in with `azd auth login`",
+            Self::Default(_) => "",
+        };
+        let (peer, host, shown) = match self {
+            Self::ManagedIdentity(known) => {
+                (Peer::ManagedIdentity, "its host".to_owned(), known.endpoint_shown())
+            }
+            _ => (Peer::Authority, authority.host().to_owned(), authority.to_string()),
+        };
+        let secrets = match self {
+            Self::ClientSecret(known) => vec![known.client_secret.clone()],
+            Self::ClientCertificate(known) => known.password.iter().cloned().collect(),
+            Self::ManagedIdentity(known) => known.secrets(),
+            _ => vec![],
+        };
+        Asking { peer, host, shown, hint, secrets }
+    }
 }
 
 /// Options for the authority, which is named even for the public cloud: else the SDK would read AZURE_AUTHORITY_HOST from
@@ -135,7 +214,7 @@ fn at(authority: &AuthorityHost, options: MakeOptions<'_>) -> Result<ClientOptio
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = authority.to_string();
     let cloud = Some(Arc::new(CloudConfiguration::Custom(cloud)));
-    Ok(ClientOptions { cloud, ..options(Peer::Authority, authority.url())? })
+    Ok(ClientOptions { cloud, ..options(Peer::Authority, authority.url(), None)? })
 }
 
 /// Refuses what is empty: the SDK's own words for it are not the user's.
@@ -194,11 +273,17 @@ impl WorkloadIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
+
+    fn refused(credential: &Credential) -> Error {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let options = |_: Peer, _: &Url, _: Option<&str>| Ok(ClientOptions::default());
+        let tokens = credential.tokens(&AuthorityHost::default(), &clock, Duration::from_secs(1), &options);
+        tokens.unwrap_err()
+    }
 
     #[test]
     fn a_tenant_that_cannot_be_one_is_a_configuration_error() {
-        let (authority, options) =
-            (AuthorityHost::default(), |_: Peer, _: &Url| Ok(ClientOptions::default()));
         let folder = tempfile::tempdir().unwrap();
         let token_file = folder.path().join("token");
         std::fs::write(&token_file, "a.b.c").unwrap();
@@ -209,10 +294,13 @@ mod tests {
                 client_id: client_id.clone(),
                 client_secret: "s".into(),
             }),
-            Credential::WorkloadIdentity(WorkloadIdentity { tenant, client_id, token_file }),
+            Credential::WorkloadIdentity(WorkloadIdentity { tenant: tenant.clone(), client_id, token_file }),
+            Credential::AzureCli(AzureCli { tenant: Some(tenant.clone()) }),
+            Credential::AzureDeveloperCli(AzureDeveloperCli { tenant: Some(tenant) }),
         ] {
-            let built = credential.build(&authority, &options);
-            assert_eq!(built.err().map(|error| error.kind()), Some(ErrorKind::Configuration));
+            let error = refused(&credential);
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+            assert!(error.to_string().contains("\"a/b\" is not a tenant id"), "{error}");
         }
     }
 
@@ -223,10 +311,7 @@ mod tests {
             client_id: "c".into(),
             token_file: "/nowhere/token".into(),
         });
-        let error = missing
-            .build(&AuthorityHost::default(), &|_: Peer, _: &Url| Ok(ClientOptions::default()))
-            .err()
-            .unwrap();
+        let error = refused(&missing);
         assert!(error.to_string().contains("/nowhere/token"), "{error}");
     }
 }

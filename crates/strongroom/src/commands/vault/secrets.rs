@@ -32,10 +32,10 @@ pub(super) struct Access {
     #[arg(long, value_name = "URL")]
     vault_url: Option<VaultUrl>,
 
-    /// How to sign in: client-secret, client-certificate, workload-identity, managed-identity or azure-cli; without it, what
-    /// the variables of Azure's clients (AZURE_TENANT_ID and others) describe
-    #[arg(long, value_name = "KIND")]
-    credential: Option<CredentialKind>,
+    /// How to sign in: client-secret, client-certificate, workload-identity, managed-identity, azure-cli, azure-developer-cli
+    /// or default: the first of them that is there, as AZURE_TOKEN_CREDENTIALS selects
+    #[arg(long, value_name = "KIND", default_value_t = CredentialKind::Default)]
+    credential: CredentialKind,
 
     /// A certificate authority to trust besides the system's, in PEM
     #[arg(long, value_name = "FILE")]
@@ -57,11 +57,7 @@ impl Access {
                 .into());
             }
         };
-        let credential = match self.credential {
-            Some(kind) => Credential::of_kind(kind, variable)?,
-            None => Credential::from_environment(variable)?,
-        };
-        let mut config = AzureConfig::new(vault, credential);
+        let mut config = AzureConfig::new(vault, Credential::of_kind(self.credential, variable)?);
         config.authority = AuthorityHost::from_environment(variable)?;
         config.trust = Trust::from_environment(variable);
         config.trust.ca_file = self.ca_file.clone().or_else(|| set("OM_SM_CA_FILE").map(PathBuf::from));
@@ -354,7 +350,7 @@ mod tests {
 
     #[test]
     fn without_a_vault_or_a_credential_the_message_names_what_to_set() {
-        let access = Access { vault_url: None, credential: None, ca_file: None };
+        let access = Access { vault_url: None, credential: CredentialKind::ClientSecret, ca_file: None };
         let error = access.provider(&|_| None).unwrap_err();
         assert!(error.is::<Usage>() && error.to_string().contains("--vault-url"));
         let url = "https://v1.vault.azure.net".parse().unwrap();

@@ -1,0 +1,71 @@
+//! A way to the vault that can be closed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Passage {
+    /// It reaches the vault.
+    Open,
+    /// It is closed at once, and so are those that were open.
+    Closed,
+    /// It is accepted, and nothing ever comes back.
+    Silent,
+}
+
+/// A port of this machine behind which the vault is, or is not.
+pub(super) struct Gate {
+    pub(super) port: u16,
+    passage: Arc<AtomicU8>,
+    guard: JoinHandle<()>,
+}
+
+impl Gate {
+    /// A gate, open, before the port `target`.
+    pub(super) async fn before(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let passage = Arc::new(AtomicU8::new(Passage::Open as u8));
+        let now = Arc::clone(&passage);
+        let guard = tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((mut inner, _)) = listener.accept().await {
+                let passage = now.load(Ordering::SeqCst);
+                if passage == Passage::Silent as u8 {
+                    held.push(inner);
+                } else if passage == Passage::Open as u8 {
+                    let now = Arc::clone(&now);
+                    tokio::spawn(async move {
+                        let Ok(mut outer) = TcpStream::connect(("127.0.0.1", target)).await else { return };
+                        let closed = async {
+                            while now.load(Ordering::SeqCst) == Passage::Open as u8 {
+                                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                            }
+                        };
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut inner, &mut outer) => {}
+                            () = closed => {}
+                        }
+                    });
+                }
+            }
+        });
+        Self { port, passage, guard }
+    }
+
+    pub(super) fn set(&self, passage: Passage) {
+        self.passage.store(passage as u8, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.guard.abort();
+    }
+}
