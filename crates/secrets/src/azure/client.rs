@@ -6,44 +6,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::http::pager::PagerContinuation;
 use azure_core::http::{
-    ClientMethodOptions, ClientOptions, Context, HttpClient, ItemIterator, PageIterator, RetryOptions,
-    Transport, Url,
+    ClientMethodOptions, ClientOptions, Context, HttpClient, ItemIterator, RetryOptions, Transport, Url,
 };
 use azure_core::http::{Response, UserAgentOptions};
 use azure_security_keyvault_secrets::models::{
     ListDeletedSecretPropertiesResult, ListSecretPropertiesResult, SecretClientDeleteSecretOptions,
     SecretClientGetDeletedSecretOptions, SecretClientGetSecretOptions, SecretClientPurgeDeletedSecretOptions,
-    SecretClientRecoverDeletedSecretOptions, SecretClientSetSecretOptions,
-    SecretClientUpdateSecretPropertiesOptions,
+    SecretClientRecoverDeletedSecretOptions, SecretClientUpdateSecretPropertiesOptions,
 };
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
-use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::stream::BoxStream;
 
+use super::action::Action;
 use super::channel::{Channel, Peer};
 use super::credential::{SignedIn, Tokens};
-use super::failure::{Doing, Role};
+use super::failure::Doing;
+use super::limit::Limit;
 use super::retry::{Attempt, Retry, backoff};
 use super::{AzureConfig, VaultUrl, models};
 use crate::random::SystemRandom;
 use crate::{
     Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret,
-    SecretName, SecretProperties, SecretUpdate, SecretValue, SecretVersion, transport,
+    SecretName, SecretProperties, SecretUpdate, SecretVersion, transport,
 };
 
-/// The most pages of one listing: a quarter of a million secrets. What goes on longer is a server that goes in circles.
-const MAX_PAGES: usize = 10_000;
+/// The least that a request may take, where a call may take a little more.
+const SHORTEST_REQUEST: Duration = Duration::from_secs(2);
 
 /// Secrets in an Azure Key Vault.
 ///
 /// Holds one connection pool and one token for all calls; share it rather than making another.
 pub struct AzureProvider {
-    client: SecretClient,
+    pub(super) client: SecretClient,
     vault: VaultUrl,
     tokens: Tokens,
-    call_timeout: Duration,
+    pub(super) call_timeout: Duration,
 }
 
 impl AzureProvider {
@@ -56,10 +54,11 @@ impl AzureProvider {
         let tls = trust.client_config()?;
         let channel = |peer, url: &Url, thumbprint: Option<&str>| -> Result<Channel> {
             let host = url.host_str().unwrap_or_default();
+            let timeout = request_timeout(*call_timeout);
             let client = match (peer, thumbprint) {
-                (_, Some(thumbprint)) => transport::pinned_client(thumbprint, *call_timeout)?,
-                (Peer::ManagedIdentity, None) => transport::host_client(tls.clone(), *call_timeout)?,
-                (Peer::Vault | Peer::Authority, None) => transport::client(tls.clone(), host, *call_timeout)?,
+                (_, Some(thumbprint)) => transport::pinned_client(thumbprint, timeout)?,
+                (Peer::ManagedIdentity, None) => transport::host_client(tls.clone(), timeout)?,
+                (Peer::Vault | Peer::Authority, None) => transport::client(tls.clone(), host, timeout)?,
             };
             Ok(Channel::new(peer, url, client))
         };
@@ -69,10 +68,10 @@ impl AzureProvider {
             Ok(client_options(peer, Arc::new(channel(peer, url, thumbprint)?), token_timeout))
         })?;
         let transport = tokens.watching(channel(Peer::Vault, vault.url(), None)?);
-        let client_options = SecretClientOptions {
-            client_options: client_options(Peer::Vault, transport, *call_timeout),
-            ..SecretClientOptions::default()
-        };
+        let mut options = client_options(Peer::Vault, transport, *call_timeout);
+        options.per_call_policies.push(Arc::new(Limit::of(vault)));
+        let client_options =
+            SecretClientOptions { client_options: options, ..SecretClientOptions::default() };
         let client = SecretClient::new(vault.url().as_str(), Arc::new(tokens.clone()), Some(client_options))
             .map_err(|_| {
                 Error::new(ErrorKind::Configuration, format!("{vault} cannot be used as a vault URL"))
@@ -85,13 +84,18 @@ impl AzureProvider {
         self.tokens.signed_in()
     }
 
-    fn doing(&self, what: String, role: Role) -> Doing<'_> {
-        Doing { what, role, vault: &self.vault, secrets: Vec::new() }
+    pub(super) fn doing<'a>(
+        &'a self,
+        what: String,
+        action: Action,
+        name: Option<&'a SecretName>,
+    ) -> Doing<'a> {
+        Doing { what, action, name, vault: &self.vault, secrets: Vec::new() }
     }
 
     /// Runs `call`, and again while the vault answers that the secret is being deleted or recovered, until the call's time
     /// is up.
-    async fn run<T, C>(
+    pub(super) async fn run<T, C>(
         &self,
         doing: &Doing<'_>,
         attempt: &Attempt,
@@ -120,7 +124,7 @@ impl AzureProvider {
             .unwrap_or_else(|_| Err(doing.timed_out(self.call_timeout.as_secs_f64())))
     }
 
-    async fn get_once(
+    pub(super) async fn get_once(
         &self,
         doing: &Doing<'_>,
         attempt: &Attempt,
@@ -132,7 +136,10 @@ impl AzureProvider {
             method_options: method_options(attempt),
             ..SecretClientGetSecretOptions::default()
         };
-        models::secret(model(doing, self.client.get_secret(name.as_str(), Some(options)).await)?)
+        let secret =
+            models::secret(model(doing, self.client.get_secret(name.as_str(), Some(options)).await)?)?;
+        about(doing, name, &secret.properties)?;
+        Ok(secret)
     }
 
     /// Asks for the secret until it is there: a recovery takes the real service some seconds.
@@ -152,47 +159,13 @@ impl AzureProvider {
             }
             let delay = backoff(tries, &SystemRandom);
             if !attempt.has_time_for(delay) {
-                return Err(doing.fail(ErrorKind::Busy, "it was asked for, but the secret is not back yet"));
+                return Err(doing
+                    .fail(ErrorKind::Busy, "it was asked for, but the secret is not back yet")
+                    .with_hint("try again in some seconds"));
             }
             tokio::time::sleep(delay).await;
             tries += 1;
         }
-    }
-
-    /// The pages of a listing, each bounded in time, one after the other.
-    fn pages<'a, P>(
-        &'a self,
-        doing: Doing<'a>,
-        pages: azure_core::Result<PageIterator<Response<P>>>,
-        items: fn(P) -> Vec<Result<SecretProperties>>,
-    ) -> BoxStream<'a, Result<SecretProperties>>
-    where
-        P: serde::de::DeserializeOwned + Send + 'a,
-        Response<P>: Send,
-    {
-        let pages = match pages {
-            Ok(pages) => pages,
-            Err(error) => return stream::iter([Err(doing.explain(&error))]).boxed(),
-        };
-        let start = (pages, doing, 0_usize);
-        stream::try_unfold(start, move |(mut pages, doing, count)| async move {
-            if count >= MAX_PAGES {
-                return Err(doing
-                    .fail(ErrorKind::Other, &format!("the listing does not end after {MAX_PAGES} pages")));
-            }
-            let before = link(pages.continuation());
-            let page = tokio::time::timeout(self.call_timeout, pages.next())
-                .await
-                .map_err(|_| doing.timed_out(self.call_timeout.as_secs_f64()))?;
-            let Some(page) = page else { return Ok(None) };
-            let page = model(&doing, page)?;
-            if before.is_some() && before == link(pages.continuation()) {
-                return Err(doing.fail(ErrorKind::Other, "a page of the listing names itself as the next"));
-            }
-            Ok(Some((stream::iter(items(page)), (pages, doing, count + 1))))
-        })
-        .try_flatten()
-        .boxed()
     }
 }
 
@@ -204,28 +177,14 @@ impl Provider for AzureProvider {
 
     async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
         let which = version.map_or_else(String::new, |version| format!(" version {version}"));
-        let doing = self.doing(format!("read secret {name}{which}"), Role::User);
+        let doing = self.doing(format!("read secret {name}{which}"), Action::Get, Some(name));
+        version.map_or(Ok(()), |version| check_version(&doing, version))?;
         let attempt = Attempt::new(self.call_timeout);
         self.run(&doing, &attempt, || self.get_once(&doing, &attempt, name, version)).await
     }
 
     async fn set(&self, name: &SecretName, new: NewSecret) -> Result<SecretProperties> {
-        let value = new.value.clone();
-        let mut doing = self.doing(format!("write secret {name}"), Role::Officer);
-        doing.secrets.push(&value);
-        if value.len() > SecretValue::MAX_BYTES {
-            let why =
-                format!("its value has {} bytes, at most {} are kept", value.len(), SecretValue::MAX_BYTES);
-            return Err(doing.fail(ErrorKind::InvalidInput, &why));
-        }
-        let attempt = Attempt::new(self.call_timeout);
-        let parameters = models::set_parameters(new)?;
-        self.run(&doing, &attempt, || async {
-            let options = SecretClientSetSecretOptions { method_options: method_options(&attempt) };
-            let answer = self.client.set_secret(name.as_str(), parameters.clone(), Some(options)).await;
-            models::properties_of_secret(model(&doing, answer)?)
-        })
-        .await
+        self.write(name, new).await
     }
 
     async fn update(
@@ -234,7 +193,8 @@ impl Provider for AzureProvider {
         version: &SecretVersion,
         update: SecretUpdate,
     ) -> Result<SecretProperties> {
-        let doing = self.doing(format!("update secret {name} version {version}"), Role::Officer);
+        let doing = self.doing(format!("update secret {name} version {version}"), Action::Update, Some(name));
+        check_version(&doing, version)?;
         let attempt = Attempt::new(self.call_timeout);
         let parameters = models::update_parameters(update)?;
         self.run(&doing, &attempt, || async {
@@ -257,13 +217,14 @@ impl Provider for AzureProvider {
             ListScope::Secrets => {
                 let pager = self.client.list_secret_properties(None);
                 self.pages(
-                    self.doing("list secrets".to_owned(), Role::User),
+                    self.doing("list secrets".to_owned(), Action::List, None),
                     pager.map(ItemIterator::into_pages),
                     items,
                 )
             }
             ListScope::Versions(name) => {
-                let doing = self.doing(format!("list the versions of secret {name}"), Role::User);
+                let what = format!("list the versions of secret {name}");
+                let doing = self.doing(what, Action::List, Some(name));
                 let pager = self.client.list_secret_properties_versions(name.as_str(), None);
                 self.pages(doing, pager.map(ItemIterator::into_pages), items)
             }
@@ -273,7 +234,7 @@ impl Provider for AzureProvider {
                 };
                 let pager = self.client.list_deleted_secret_properties(None);
                 self.pages(
-                    self.doing("list deleted secrets".to_owned(), Role::User),
+                    self.doing("list deleted secrets".to_owned(), Action::List, None),
                     pager.map(ItemIterator::into_pages),
                     items,
                 )
@@ -282,7 +243,7 @@ impl Provider for AzureProvider {
     }
 
     async fn delete(&self, name: &SecretName) -> Result<()> {
-        let doing = self.doing(format!("delete secret {name}"), Role::Officer);
+        let doing = self.doing(format!("delete secret {name}"), Action::Delete, Some(name));
         let attempt = Attempt::new(self.call_timeout);
         self.run(&doing, &attempt, || async {
             let options = SecretClientDeleteSecretOptions { method_options: method_options(&attempt) };
@@ -296,7 +257,7 @@ impl Provider for AzureProvider {
     }
 
     async fn get_deleted(&self, name: &SecretName) -> Result<DeletedSecret> {
-        let doing = self.doing(format!("look up deleted secret {name}"), Role::User);
+        let doing = self.doing(format!("look up deleted secret {name}"), Action::GetDeleted, Some(name));
         let attempt = Attempt::new(self.call_timeout);
         self.run(&doing, &attempt, || async {
             let options = SecretClientGetDeletedSecretOptions { method_options: method_options(&attempt) };
@@ -309,7 +270,7 @@ impl Provider for AzureProvider {
     }
 
     async fn recover(&self, name: &SecretName) -> Result<SecretProperties> {
-        let doing = self.doing(format!("recover secret {name}"), Role::Officer);
+        let doing = self.doing(format!("recover secret {name}"), Action::Recover, Some(name));
         let attempt = Attempt::new(self.call_timeout);
         self.run(&doing, &attempt, || async {
             let options =
@@ -329,7 +290,7 @@ impl Provider for AzureProvider {
     }
 
     async fn purge(&self, name: &SecretName) -> Result<()> {
-        let doing = self.doing(format!("purge secret {name}"), Role::Officer);
+        let doing = self.doing(format!("purge secret {name}"), Action::Purge, Some(name));
         let attempt = Attempt::new(self.call_timeout);
         self.run(&doing, &attempt, || async {
             let options = SecretClientPurgeDeletedSecretOptions { method_options: method_options(&attempt) };
@@ -368,18 +329,40 @@ fn client_options(peer: Peer, transport: Arc<dyn HttpClient>, timeout: Duration)
     }
 }
 
-fn method_options(attempt: &Attempt) -> ClientMethodOptions<'static> {
+/// How long one request of a call may take: so that there is time left for another when a connection hangs.
+fn request_timeout(call: Duration) -> Duration {
+    (call / 3).max(SHORTEST_REQUEST.min(call / 2))
+}
+
+/// A version comes from somewhere else, and becomes a part of the path.
+fn check_version(doing: &Doing<'_>, version: &SecretVersion) -> Result<()> {
+    let text = version.as_str();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(());
+    }
+    Err(doing
+        .fail(ErrorKind::InvalidInput, "that is no version")
+        .with_hint("a version is made of letters and digits, as the vault lists it"))
+}
+
+/// Refuses an answer about another secret, as something in between could give it.
+pub(super) fn about(doing: &Doing<'_>, name: &SecretName, properties: &SecretProperties) -> Result<()> {
+    if properties.name == *name {
+        return Ok(());
+    }
+    Err(doing
+        .fail(ErrorKind::Other, &format!("the answer is about secret {}", properties.name))
+        .with_hint("is there a Key Vault behind that URL, or a proxy in between?"))
+}
+
+pub(super) fn method_options(attempt: &Attempt) -> ClientMethodOptions<'static> {
     ClientMethodOptions { context: Context::new().with_value(attempt.clone()) }
 }
 
 /// The model in an answer, or what its absence means.
-fn model<M>(doing: &Doing<'_>, answer: azure_core::Result<Response<M>>) -> Result<M>
+pub(super) fn model<M>(doing: &Doing<'_>, answer: azure_core::Result<Response<M>>) -> Result<M>
 where
     M: serde::de::DeserializeOwned,
 {
     answer.and_then(Response::into_model).map_err(|error| doing.explain(&error))
-}
-
-fn link(continuation: Option<&PagerContinuation>) -> Option<String> {
-    continuation.map(ToString::to_string)
 }

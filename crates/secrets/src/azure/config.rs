@@ -60,6 +60,11 @@ impl VaultUrl {
     /// single hyphens, first a letter, last no hyphen
     /// (<https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault>).
     pub fn from_vault_name(name: &str) -> Result<Self> {
+        Self::from_name_in(name, "vault.azure.net")
+    }
+
+    /// The vault called `name` in the cloud that keeps its vaults below `domain`.
+    pub(super) fn from_name_in(name: &str, domain: &str) -> Result<Self> {
         let legal = (3..=24).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -70,7 +75,7 @@ impl VaultUrl {
                         vault's URL";
             return Err(configuration(format!("{name:?} is not the name of a Key Vault")).with_hint(hint));
         }
-        format!("https://{}.vault.azure.net", name.to_ascii_lowercase()).parse()
+        format!("https://{}.{domain}", name.to_ascii_lowercase()).parse()
     }
 
     /// The host, without a port.
@@ -95,6 +100,10 @@ impl FromStr for VaultUrl {
             let hint = "a vault is told apart by its host, and its tokens are bound to the domain above it";
             return Err(configuration(format!("the vault URL {url} names no host like <vault>.<domain>"))
                 .with_hint(hint));
+        }
+        if host.ends_with('.') {
+            return Err(configuration(format!("the host of the vault URL {url} ends in a dot"))
+                .with_hint("leave the dot out: certificates and tokens are for the name without it"));
         }
         Ok(Self(url))
     }
@@ -231,6 +240,9 @@ mod tests {
             "https://v1.vault.azure.net/secrets",
             "https://v1.vault.azure.net/?a=b",
             "https://v1.vault.azure.net/#a",
+            "https://v1.vault.azure.net.",
+            "https://2130706433",
+            "https://0x7f.1",
             "",
         ] {
             assert_eq!(text.parse::<VaultUrl>().unwrap_err().kind(), ErrorKind::Configuration, "{text}");

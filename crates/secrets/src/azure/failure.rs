@@ -1,5 +1,4 @@
-//! What every failure means: the one place that looks at the status, code and text of a vault's answer. Why there is no
-//! token, [`NoToken`] says.
+//! What every failure means; `answer` looks at the vault's own refusals, and why there is no token, [`NoToken`] says.
 //!
 //! Of a server's answer only the error's code and message are repeated, shortened, and not at all if they hold the value
 //! that was sent or the client's secret. The SDK's own error texts can hold whole bodies; they are never passed on.
@@ -8,47 +7,25 @@ use std::error::Error as StdError;
 
 use azure_core::error::{Error as AzureError, ErrorKind as AzureErrorKind};
 use azure_core::http::RawResponse;
-use serde::Deserialize;
 
 use super::VaultUrl;
+use super::action::Action;
 use super::channel::{Failure, find};
 use super::credential::NoToken;
 use super::meaning::{Asked, Meaning, presentable};
-use crate::{Error, ErrorKind, SecretValue};
+use crate::{Error, ErrorKind, SecretName, SecretValue};
 
 /// What was being done when it failed.
 #[derive(Debug, Clone)]
 pub(super) struct Doing<'a> {
     /// Such as `read secret a`.
     pub(super) what: String,
-    /// The role that allows it.
-    pub(super) role: Role,
+    pub(super) action: Action,
+    /// The secret that it is done with, if it is one.
+    pub(super) name: Option<&'a SecretName>,
     pub(super) vault: &'a VaultUrl,
     /// Texts that no message may hold.
     pub(super) secrets: Vec<&'a SecretValue>,
-}
-
-/// A role of Azure's that lets one use secrets.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Role {
-    /// May read values and list names.
-    User,
-    /// May do everything with secrets.
-    Officer,
-}
-
-impl Role {
-    fn hint(self) -> &'static str {
-        match self {
-            Self::User => {
-                "give the identity the role Key Vault Secrets User (or Key Vault Secrets Officer, to write too) on this \
-                 vault; a new assignment takes some minutes"
-            }
-            Self::Officer => {
-                "give the identity the role Key Vault Secrets Officer on this vault; a new assignment takes some minutes"
-            }
-        }
-    }
 }
 
 impl Doing<'_> {
@@ -61,6 +38,7 @@ impl Doing<'_> {
     pub(super) fn timed_out(&self, seconds: f64) -> Error {
         let why = format!("no answer within {seconds} s; whether it took effect is not known");
         self.fail(ErrorKind::TimedOut, &why)
+            .with_hint("try again; if it stays so, look at the network, or give calls more time")
     }
 
     /// What the SDK's `error` means.
@@ -89,7 +67,7 @@ impl Doing<'_> {
     }
 
     /// An error about what was being done that means `meaning`.
-    fn mean(&self, meaning: Meaning) -> Error {
+    pub(super) fn mean(&self, meaning: Meaning) -> Error {
         let error = self.fail(meaning.kind, &meaning.why);
         match meaning.hint {
             Some(hint) => error.with_hint(hint),
@@ -97,82 +75,8 @@ impl Doing<'_> {
         }
     }
 
-    /// The vault answered with an error.
-    fn explain_answer(&self, answer: &RawResponse) -> Error {
-        #[derive(Deserialize, Default)]
-        struct Body {
-            error: Option<Detail>,
-        }
-        #[derive(Deserialize, Default)]
-        struct Detail {
-            code: Option<String>,
-            message: Option<String>,
-            innererror: Option<Box<Detail>>,
-        }
-
-        let status = u16::from(answer.status());
-        let body: Body = serde_json::from_slice(answer.body().as_ref()).unwrap_or_default();
-        let detail = body.error.unwrap_or_default();
-        let code = detail.code.unwrap_or_default();
-        let inner = detail.innererror.and_then(|inner| inner.code).unwrap_or_default();
-        let most_specific = if inner.is_empty() { &code } else { &inner };
-        let said = match (
-            self.presentable(most_specific),
-            self.presentable(detail.message.as_deref().unwrap_or_default()),
-        ) {
-            (code, message) if code.is_empty() && message.is_empty() => format!("status {status}"),
-            (code, message) if message.is_empty() => format!("{status} {code}"),
-            (code, message) => format!("{status} {code}: {message}"),
-        };
-        match (status, code.as_str(), inner.as_str()) {
-            (401, _, _) => {
-                let error = self.fail(
-                    ErrorKind::Unauthenticated,
-                    &format!("the vault does not accept the token ({said})"),
-                );
-                error
-                    .with_hint("the tenant and the authority host must be those of the vault's own directory")
-            }
-            (403, _, "SecretDisabled") => self
-                .fail(ErrorKind::Disabled, "the secret is disabled")
-                .with_hint("enable it, or write a new version"),
-            (403, _, "ForbiddenByFirewall" | "ForbiddenByConnection") => self
-                .fail(
-                    ErrorKind::PermissionDenied,
-                    &format!("the vault's network rules do not let us in ({said})"),
-                )
-                .with_hint("allow this address, or go through the vault's private endpoint"),
-            (400 | 403, "NotSupported", _) => self
-                .fail(ErrorKind::Unsupported, &format!("the vault does not allow it ({said})"))
-                .with_hint("with purge protection a deleted secret stays until its retention is over"),
-            (403, ..) => self
-                .fail(ErrorKind::PermissionDenied, &format!("the identity may not do that ({said})"))
-                .with_hint(self.role.hint()),
-            (404, "SecretNotFound", _) => {
-                self.fail(ErrorKind::NotFound, "there is no such secret or version")
-            }
-            (_, "VaultNotFound", _) | (404, ..) => self
-                .fail(ErrorKind::Configuration, &format!("there is no such vault ({said})"))
-                .with_hint("check the vault's name or URL"),
-            (409, _, "ObjectIsDeletedButRecoverable") => self
-                .fail(ErrorKind::Deleted, "a secret of that name is soft-deleted and still holds the name")
-                .with_hint("recover it, or purge it"),
-            (409, _, "ObjectIsBeingDeleted" | "ObjectIsBeingRecovered") => self
-                .fail(ErrorKind::Busy, "the secret is being deleted or recovered right now")
-                .with_hint("try again in some seconds"),
-            (400, ..) => self.fail(ErrorKind::InvalidInput, &format!("the vault refuses it ({said})")),
-            (429, ..) => {
-                self.fail(ErrorKind::Throttled, &format!("the vault takes no more requests for now ({said})"))
-            }
-            (408 | 500..=599, ..) => {
-                self.fail(ErrorKind::Unavailable, &format!("the vault cannot serve now ({said})"))
-            }
-            _ => self.fail(ErrorKind::Other, &format!("the vault answered {said}")),
-        }
-    }
-
     /// A server's text as it may be shown.
-    fn presentable(&self, text: &str) -> String {
+    pub(super) fn presentable(&self, text: &str) -> String {
         presentable(text, self.secrets.iter().copied())
     }
 }
@@ -210,10 +114,11 @@ mod tests {
     }
 
     fn explain_error(error: &AzureError) -> Error {
-        let value = SecretValue::new(VALUE);
+        let (value, name) = (SecretValue::new(VALUE), SecretName::new("a").unwrap());
         let doing = Doing {
             what: "write secret a".to_owned(),
-            role: Role::Officer,
+            action: Action::Set,
+            name: Some(&name),
             vault: &"https://v1.vault.azure.net".parse().unwrap(),
             secrets: vec![&value],
         };
@@ -229,7 +134,9 @@ mod tests {
         for (status, code, inner, kind) in [
             (401, "Unauthorized", "", ErrorKind::Unauthenticated),
             (403, "Forbidden", "ForbiddenByRbac", ErrorKind::PermissionDenied),
-            (403, "Forbidden", "ForbiddenByFirewall", ErrorKind::PermissionDenied),
+            (403, "Forbidden", "AccessDenied", ErrorKind::PermissionDenied),
+            (403, "Forbidden", "ForbiddenByFirewall", ErrorKind::NetworkDenied),
+            (403, "Forbidden", "ForbiddenByConnection", ErrorKind::NetworkDenied),
             (403, "Forbidden", "SecretDisabled", ErrorKind::Disabled),
             (404, "SecretNotFound", "", ErrorKind::NotFound),
             (400, "VaultNotFound", "", ErrorKind::Configuration),
@@ -237,7 +144,7 @@ mod tests {
             (409, "Conflict", "ObjectIsDeletedButRecoverable", ErrorKind::Deleted),
             (409, "Conflict", "ObjectIsBeingDeleted", ErrorKind::Busy),
             (409, "Conflict", "ObjectIsBeingRecovered", ErrorKind::Busy),
-            (409, "Conflict", "SomethingElse", ErrorKind::Other),
+            (409, "Conflict", "SomethingElse", ErrorKind::AlreadyExists),
             (400, "BadParameter", "", ErrorKind::InvalidInput),
             (400, "NotSupported", "", ErrorKind::Unsupported),
             (429, "Throttled", "", ErrorKind::Throttled),
@@ -250,13 +157,31 @@ mod tests {
                 error.to_string().contains("write secret a in Azure Key Vault https://v1.vault.azure.net"),
                 "{error}"
             );
+            assert!(error.hint().is_some(), "it says what to do: {error}");
         }
     }
 
     #[test]
-    fn a_missing_role_is_named() {
-        let error = explain(403, &body("Forbidden", "ForbiddenByRbac", "no"));
-        assert!(error.hint().is_some_and(|hint| hint.contains("Key Vault Secrets Officer")), "{error}");
+    fn a_missing_right_is_named_with_what_grants_it() {
+        for action in Action::ALL {
+            let hint = action.role_hint();
+            assert!(hint.contains("Microsoft.KeyVault/vaults/secrets/"), "{hint}");
+            let reads = matches!(action, Action::Get | Action::List | Action::GetDeleted);
+            assert_eq!(hint.contains("Key Vault Secrets User"), reads, "{hint}");
+            assert!(hint.contains("Key Vault Secrets Officer"), "{hint}");
+        }
+        let by_role = explain(403, &body("Forbidden", "ForbiddenByRbac", "no"));
+        let hint = by_role.hint().unwrap();
+        assert!(hint.contains("Officer") && hint.contains("secrets/setSecret/action"), "{hint}");
+        let by_policy = explain(403, &body("Forbidden", "AccessDenied", "no"));
+        let hint = by_policy.hint().unwrap();
+        assert!(hint.contains("secret permission set") && hint.contains("access policies"), "{hint}");
+    }
+
+    #[test]
+    fn a_deleted_name_is_told_with_how_to_get_it_back() {
+        let error = explain(409, &body("Conflict", "ObjectIsDeletedButRecoverable", "no"));
+        assert!(error.hint().unwrap().contains("strongroom vault recover a"), "{error}");
     }
 
     #[test]

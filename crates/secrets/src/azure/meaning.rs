@@ -1,10 +1,15 @@
 //! What a request that was never answered usably means, whoever it was for, and how a server's own words may be shown.
 
+use zeroize::Zeroizing;
+
 use super::channel::{Cause, Peer};
 use crate::{ErrorKind, SecretValue};
 
 /// The longest message of a server that is repeated, in characters.
 const MAX_MESSAGE: usize = 400;
+
+/// What to do about a quota that is used up.
+pub(super) const QUOTA: &str = "its quota is used up; try again later or with fewer requests at a time";
 
 /// What went wrong, apart from what was being done.
 #[derive(Debug, Clone)]
@@ -63,10 +68,31 @@ impl Asked<'_> {
                     "name its certificate authority in parameters.caFile (OM_SM_CA_FILE) or SSL_CERT_FILE",
                 )
             }
+            Cause::OutOfTime(reason) => {
+                let why = format!("the certificate of {url} is out of its time ({reason})");
+                Meaning::new(ErrorKind::Untrusted, why)
+                    .with_hint("is this machine's clock right? Else the server needs a new certificate")
+            }
+            Cause::OtherName(reason) => {
+                let why = format!("the certificate of {url} is for another host ({reason})");
+                Meaning::new(ErrorKind::Untrusted, why)
+                    .with_hint("is the URL right, and does its name lead to the right server?")
+            }
+            Cause::OldTls(reason) => {
+                let why = format!("{url} does not offer TLS as it must be ({reason})");
+                Meaning::new(ErrorKind::Untrusted, why).with_hint(
+                    "TLS 1.2 or 1.3 is needed: is the port right, does something stand in between?",
+                )
+            }
             Cause::NotConnected(reason) if *peer == Peer::ManagedIdentity => {
                 let why = format!("{url} cannot be reached ({reason})");
                 Meaning::new(ErrorKind::Unauthenticated, why)
                     .with_hint("this machine has no managed identity, or IDENTITY_ENDPOINT is wrong")
+            }
+            Cause::NotConnected(reason) if reason.contains("tunnel error") => {
+                let why = format!("the proxy does not lead to {url} ({reason})");
+                Meaning::new(ErrorKind::Unavailable, why)
+                    .with_hint("HTTPS_PROXY names the proxy, NO_PROXY the hosts that are reached without one")
             }
             Cause::NotConnected(reason) => {
                 Meaning::new(ErrorKind::Unavailable, format!("{url} cannot be reached ({reason})"))
@@ -74,9 +100,23 @@ impl Asked<'_> {
             }
             Cause::Lost(reason) => {
                 Meaning::new(ErrorKind::Unavailable, format!("the connection to {url} was lost ({reason})"))
+                    .with_hint("try again; if it happens often, a proxy or firewall may close connections")
+            }
+            Cause::Silent => Meaning::new(ErrorKind::TimedOut, format!("no answer of {url} in time"))
+                .with_hint("try again; if it stays so, look at the network, or give calls more time"),
+            Cause::NoTurn => {
+                Meaning::new(ErrorKind::Throttled, "its turn did not come in time, so nothing was sent")
+                    .with_hint(QUOTA)
+            }
+            Cause::ForeignResource(resource) => {
+                let why = format!("no token was sent, for the answer asks for one for {resource}");
+                Meaning::new(ErrorKind::Configuration, why).with_hint(
+                    "a vault may ask for tokens for the domain of its own host only: <vault>.<domain>",
+                )
             }
             Cause::TooLong => {
                 Meaning::new(ErrorKind::Other, format!("{whose} answered more than can be right"))
+                    .with_hint("is the URL right, does something stand in between?")
             }
             Cause::ForeignOrigin(origin) => {
                 let why = format!("{whose} sent a link to {origin}, which is not followed");
@@ -88,19 +128,26 @@ impl Asked<'_> {
             }
             Cause::Refused(429) => {
                 Meaning::new(ErrorKind::Throttled, format!("{whose} takes no more requests for now (429)"))
-                    .with_hint("its quota is used up; try again later or with fewer requests at a time")
+                    .with_hint(QUOTA)
             }
             Cause::Refused(status) => {
                 Meaning::new(ErrorKind::Unavailable, format!("{whose} cannot serve now ({status})"))
+                    .with_hint("try again later")
             }
         }
     }
 }
 
-/// A server's text as it may be shown: one line, not too long, and nothing at all if it holds one of `secrets`.
+/// A server's text as it may be shown: one line, not too long, and nothing at all if it holds one of `secrets`, plainly or as
+/// we sent it in JSON, or a token.
 pub(super) fn presentable<'a>(text: &str, secrets: impl IntoIterator<Item = &'a SecretValue>) -> String {
-    let holds_secret = |secret: &SecretValue| !secret.is_empty() && text.contains(secret.expose());
-    if secrets.into_iter().any(holds_secret) {
+    let holds_secret = |secret: &SecretValue| {
+        let in_json = Zeroizing::new(serde_json::to_string(secret.expose()).unwrap_or_default());
+        let forms = [secret.expose(), in_json.trim_matches('"')];
+        forms.iter().any(|form| !form.is_empty() && text.contains(form))
+    };
+    // Every JSON Web Token begins so.
+    if text.contains("eyJ") || secrets.into_iter().any(holds_secret) {
         return String::new();
     }
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -119,6 +166,12 @@ mod tests {
         for (cause, kind) in [
             (Cause::UnknownHost, ErrorKind::Unavailable),
             (Cause::Untrusted("UnknownIssuer".into()), ErrorKind::Untrusted),
+            (Cause::OutOfTime("expired".into()), ErrorKind::Untrusted),
+            (Cause::OtherName("for a.example".into()), ErrorKind::Untrusted),
+            (Cause::OldTls("TLS 1.1".into()), ErrorKind::Untrusted),
+            (Cause::Silent, ErrorKind::TimedOut),
+            (Cause::NoTurn, ErrorKind::Throttled),
+            (Cause::ForeignResource("https://evil.example".into()), ErrorKind::Configuration),
             (Cause::NotConnected("refused".into()), ErrorKind::Unavailable),
             (Cause::Lost("reset".into()), ErrorKind::Unavailable),
             (Cause::Redirect("https://evil.example".into()), ErrorKind::Configuration),
@@ -134,7 +187,13 @@ mod tests {
                 let url = format!("https://{host}");
                 let meaning = Asked { peer, host, url: &url }.unanswered(&cause);
                 assert_eq!(meaning.kind, kind, "{cause:?}");
-                assert!(meaning.why.contains(host) || meaning.why.contains(whose), "{}", meaning.why);
+                let sent = !matches!(cause, Cause::NoTurn | Cause::ForeignResource(_));
+                assert!(
+                    !sent || meaning.why.contains(host) || meaning.why.contains(whose),
+                    "{}",
+                    meaning.why
+                );
+                assert!(meaning.hint.is_some(), "it says what to do: {}", meaning.why);
             }
         }
     }
@@ -144,6 +203,9 @@ mod tests {
         let secret = SecretValue::new("hunter2");
         assert_eq!(presentable("a\nb", [&secret]), "a b");
         assert_eq!(presentable("it was hunter2", [&secret]), "");
+        let quoted = SecretValue::new("hunter\"2");
+        assert_eq!(presentable(r#"cannot read {"value":"hunter\"2"}"#, [&quoted]), "");
+        assert_eq!(presentable("you sent Bearer eyJhbGciOi.e30.x", []), "");
         assert_eq!(presentable("a", [&SecretValue::default()]), "a");
         assert_eq!(presentable(&"é".repeat(5_000), []).chars().count(), MAX_MESSAGE + 1);
     }

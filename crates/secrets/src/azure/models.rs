@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// The body of a write.
-pub(super) fn set_parameters(new: NewSecret) -> Result<RequestContent<SetSecretParameters>> {
+pub(super) fn set_parameters(new: &NewSecret) -> Result<RequestContent<SetSecretParameters>> {
     let mut parameters = SetSecretParameters {
-        content_type: new.content_type,
+        content_type: new.content_type.clone(),
         secret_attributes: attributes(new.enabled, new.not_before, new.expires)?,
-        tags: Some(new.tags.into_iter().collect()),
+        tags: Some(new.tags.clone().into_iter().collect()),
         value: Some(new.value.expose().to_owned()),
     };
     let body = to_json(&parameters);

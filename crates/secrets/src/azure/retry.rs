@@ -23,6 +23,10 @@ use crate::{Clock, Random};
 /// The most attempts at one request.
 const MAX_ATTEMPTS: u32 = 8;
 
+/// The most attempts at a request that the vault refuses for its quota: that ends with a window of ten seconds, and until then
+/// [`Limit`](super::limit::Limit) sends one about each second, whichever it is.
+const MAX_REFUSED_ATTEMPTS: u32 = 64;
+
 /// The most attempts while no connection comes up: whoever mistyped a port wants to know soon.
 const MAX_CONNECTION_ATTEMPTS: u32 = 3;
 
@@ -75,10 +79,12 @@ impl Retry {
 impl Policy for Retry {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         let call = ctx.value::<Attempt>().cloned().unwrap_or_else(|| Attempt::new(self.timeout));
+        let mut ctx = ctx.to_borrowed();
+        ctx.insert(call.clone());
         let mut attempt = 1;
         loop {
             let mut copy = request.clone();
-            let result = next[0].send(ctx, &mut copy, &next[1..]).await;
+            let result = next[0].send(&ctx, &mut copy, &next[1..]).await;
             let (again, asked) = match &result {
                 Ok(answer) => {
                     (after_status(answer.status().into(), request.method()), retry_after(answer.headers()))
@@ -95,7 +101,8 @@ impl Policy for Retry {
             let most = match again {
                 Again::No => return result,
                 Again::NotConnected => MAX_CONNECTION_ATTEMPTS,
-                Again::Unharmed | Again::Repeated => MAX_ATTEMPTS,
+                Again::InTurn if self.peer == Peer::Vault => MAX_REFUSED_ATTEMPTS,
+                Again::InTurn | Again::Unharmed | Again::Repeated => MAX_ATTEMPTS,
             };
             let delay = backoff(attempt, &SystemRandom).max(asked.unwrap_or_default());
             if attempt >= most || !call.has_time_for(delay) {
@@ -106,7 +113,10 @@ impl Policy for Retry {
             if again == Again::Repeated {
                 call.resent.store(true, Ordering::Relaxed);
             }
-            tokio::time::sleep(delay).await;
+            // At the vault the limit knows better how long to wait.
+            if again != Again::InTurn || self.peer != Peer::Vault {
+                tokio::time::sleep(delay).await;
+            }
             attempt += 1;
         }
     }
@@ -120,13 +130,16 @@ enum Again {
     NotConnected,
     /// The server said that it did nothing.
     Unharmed,
+    /// The server said that it did nothing, for it is asked too much.
+    InTurn,
     /// It may have taken effect, and doing it twice is the same as doing it once.
     Repeated,
 }
 
 fn after_status(status: u16, method: Method) -> Again {
     match status {
-        429 | 503 => Again::Unharmed,
+        429 => Again::InTurn,
+        503 => Again::Unharmed,
         408 | 500 | 502 | 504 => repeated(method),
         _ => Again::No,
     }
@@ -135,7 +148,7 @@ fn after_status(status: u16, method: Method) -> Again {
 fn after_failure(cause: &Cause, method: Method) -> Again {
     match cause {
         Cause::NotConnected(_) => Again::NotConnected,
-        Cause::Lost(_) => repeated(method),
+        Cause::Lost(_) | Cause::Silent => repeated(method),
         _ => Again::No,
     }
 }
@@ -147,7 +160,7 @@ fn repeated(method: Method) -> Again {
 }
 
 /// How long the server wants us to wait, if it says so.
-fn retry_after(headers: &Headers) -> Option<Duration> {
+pub(super) fn retry_after(headers: &Headers) -> Option<Duration> {
     let now = || {
         OffsetDateTime::from_unix_timestamp(SystemClock.now_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     };
@@ -170,13 +183,16 @@ mod tests {
 
     #[test]
     fn a_write_is_sent_again_only_if_it_cannot_have_taken_effect() {
-        assert_eq!(after_status(429, Method::Put), Again::Unharmed);
+        assert_eq!(after_status(429, Method::Put), Again::InTurn);
+        assert_eq!(after_status(503, Method::Put), Again::Unharmed);
         assert_eq!(after_failure(&Cause::NotConnected(String::new()), Method::Put), Again::NotConnected);
         for status in [408, 500, 502, 504] {
             assert_eq!(after_status(status, Method::Put), Again::No);
             assert_eq!(after_status(status, Method::Get), Again::Repeated);
         }
         assert_eq!(after_failure(&Cause::Lost(String::new()), Method::Put), Again::No);
+        assert_eq!(after_failure(&Cause::Silent, Method::Put), Again::No);
+        assert_eq!(after_failure(&Cause::Silent, Method::Get), Again::Repeated);
         assert_eq!(after_failure(&Cause::Lost(String::new()), Method::Delete), Again::Repeated);
     }
 
@@ -185,9 +201,14 @@ mod tests {
         for status in [200, 400, 401, 403, 404, 409] {
             assert_eq!(after_status(status, Method::Get), Again::No);
         }
-        for cause in
-            [Cause::UnknownHost, Cause::Untrusted(String::new()), Cause::ForeignOrigin(String::new())]
-        {
+        for cause in [
+            Cause::UnknownHost,
+            Cause::Untrusted(String::new()),
+            Cause::OldTls(String::new()),
+            Cause::ForeignOrigin(String::new()),
+            Cause::ForeignResource(String::new()),
+            Cause::NoTurn,
+        ] {
             assert_eq!(after_failure(&cause, Method::Get), Again::No);
         }
     }

@@ -56,6 +56,8 @@ pub(crate) enum Answer {
     Nothing,
     /// The beginning of an answer, then the connection is closed.
     Half,
+    /// The beginning of an answer, then a byte now and then, without end.
+    Slow,
     /// The connection stays open and silent.
     Silence,
 }
@@ -74,6 +76,20 @@ impl Answer {
     }
 }
 
+/// What a vault's certificate says.
+#[derive(Clone, Copy)]
+pub(crate) struct Certificate {
+    pub(crate) name: &'static str,
+    /// From the beginning of the first to that of the second it is good.
+    pub(crate) years: (i32, i32),
+}
+
+impl Default for Certificate {
+    fn default() -> Self {
+        Self { name: "*.vault.localhost", years: (2000, 2100) }
+    }
+}
+
 type Script = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
 
 /// A vault on a free port. Its threads end with the process.
@@ -87,12 +103,12 @@ impl ScriptedVault {
     /// Starts a vault that answers as `script` says. Where it says nothing, a token is given, a challenge sent to who has
     /// none, and no secret is found.
     pub(crate) fn start(script: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> Self {
-        Self::start_as("*.vault.localhost", script)
+        Self::start_as(Certificate::default(), script)
     }
 
-    /// The same with a certificate for `name`.
+    /// The same with a certificate of one's own.
     pub(crate) fn start_as(
-        name: &str,
+        certificate: Certificate,
         script: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -101,8 +117,10 @@ impl ScriptedVault {
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let leaf =
-            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let mut leaf = CertificateParams::new(vec![certificate.name.to_owned()]).unwrap();
+        leaf.not_before = rcgen::date_time_ymd(certificate.years.0, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(certificate.years.1, 1, 1);
+        let leaf = leaf.signed_by(&key, &authority).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ServerConfig::builder_with_provider(provider)
@@ -224,6 +242,15 @@ fn serve(tls: Tls, port: u16, script: &Script, seen: &Mutex<Vec<Request>>) -> st
             tls.write_all(format!("{head}{body}").as_bytes())?;
         }
         Answer::Half => tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"value\":\"")?,
+        Answer::Slow => {
+            tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")?;
+            // Until the client hangs up.
+            loop {
+                tls.write_all(b" ")?;
+                tls.flush()?;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
         Answer::Nothing => return Ok(()),
         Answer::Silence => {
             // Until the client hangs up.
