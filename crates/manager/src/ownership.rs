@@ -3,13 +3,15 @@
 use strongroom_entities::{EntityKind, FieldPath};
 use strongroom_metastore::IntentId;
 use strongroom_secrets::Tags;
+use strongroom_secrets::provider::MAX_TAGS;
 use uuid::Uuid;
 
 const INSTALLATION: &str = "strongroom-installation";
 const ENTITY: &str = "strongroom-entity";
 const FIELD: &str = "strongroom-field";
-const INTENT: &str = "strongroom-intent";
+pub(crate) const INTENT: &str = "strongroom-intent";
 const ADOPTED: &str = "strongroom-adopted";
+const OURS: [&str; 5] = [INSTALLATION, ENTITY, FIELD, INTENT, ADOPTED];
 
 /// The longest tag value that every version of the service takes, in characters.
 const MAX_TAG: usize = 256;
@@ -42,11 +44,20 @@ pub(crate) enum TaggedOwner {
 }
 
 impl FieldOwner {
-    /// The tags of a version that is written for this field under `intent`, the users' own tags among them.
-    pub(crate) fn tags(&self, installation: Uuid, intent: IntentId, users: &Tags) -> Tags {
+    /// The tags of a version that is written for this field under `intent`: the configured ones, ours, and as many of those
+    /// that others put on the version before (`theirs`) as there is room for.
+    pub(crate) fn tags(&self, installation: Uuid, intent: IntentId, users: &Tags, theirs: &Tags) -> Tags {
         let mut tags = users.clone();
         tags.extend(self.owner_tags(installation));
         tags.insert(INTENT.to_owned(), intent.to_string());
+        let others = theirs.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+        for (name, value) in others {
+            if tags.len() < MAX_TAGS || tags.contains_key(name) {
+                tags.entry(name.clone()).or_insert_with(|| value.clone());
+            } else {
+                tracing::warn!(tag = name, "a version has no room for a tag of the version before");
+            }
+        }
         tags
     }
 

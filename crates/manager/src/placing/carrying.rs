@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use strongroom_metastore::Before;
 use strongroom_secrets::{
     Error, ErrorKind, NewSecret, Provider, SecretName, SecretProperties, SecretUpdate, SecretVersion,
 };
 
-use super::{Action, Placed, Prepared, Progress};
+use super::looking::Look;
+use super::{Action, Custom, Placed, Prepared, Progress};
 use crate::Manager;
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
 use crate::lease::Lease;
+use crate::ownership::INTENT;
 
 impl Manager {
     /// Does at the vault what was prepared for one value.
@@ -45,7 +48,13 @@ impl Manager {
                     prepared.progress = Progress::Written;
                     reach(Step::SecretRecovered);
                 }
-                (self.write_version(vault, prepared, lease).await?, true)
+                match self.write_version(vault, prepared, lease).await {
+                    Err(WriteError::Vault(error)) if error.kind() == ErrorKind::Deleted => {
+                        self.recover_first(vault, prepared, lease).await?;
+                        (self.write_version(vault, prepared, lease).await?, true)
+                    }
+                    written => (written?, true),
+                }
             }
         };
         if verify {
@@ -59,6 +68,33 @@ impl Manager {
         Ok(Placed { owner, name, version, written })
     }
 
+    /// Recovers a secret that was not found among the deleted ones when it was looked at: its deletion was still under way,
+    /// or has begun since.
+    async fn recover_first(
+        &self,
+        vault: &Arc<dyn Provider>,
+        prepared: &mut Prepared,
+        lease: &Lease,
+    ) -> Result<(), WriteError> {
+        self.may_call(lease, &prepared.name).await?;
+        let looked =
+            self.look_at_deleted(vault, &prepared.wanted, &prepared.name, &Custom::default()).await?;
+        let kept = match looked {
+            Look::Free { kept, .. } => kept,
+            Look::NotOurs(refusal) => return Err(refusal),
+        };
+        let before = Before { claim: prepared.claim, version: None, deleted: true };
+        if !self.store.record_before(&self.holder, &[before]).await? {
+            return Err(WriteError::Changed);
+        }
+        (prepared.before, prepared.deleted_before, prepared.kept) = (None, true, kept);
+        self.may_call(lease, &prepared.name).await?;
+        vault.recover(&prepared.name).await?;
+        prepared.progress = Progress::Written;
+        reach(Step::SecretRecovered);
+        Ok(())
+    }
+
     async fn write_version(
         &self,
         vault: &Arc<dyn Provider>,
@@ -68,8 +104,17 @@ impl Manager {
         self.may_call(lease, &prepared.name).await?;
         let new = NewSecret {
             value: prepared.wanted.value.clone(),
-            tags: prepared.wanted.owner.tags(self.installation, prepared.claim.id, &self.tags),
-            ..NewSecret::default()
+            tags: prepared.wanted.owner.tags(
+                self.installation,
+                prepared.claim.id,
+                &self.tags,
+                &prepared.kept.tags,
+            ),
+            content_type: prepared.kept.content_type.clone(),
+            not_before: prepared.kept.not_before,
+            expires: prepared.kept.expires,
+            enabled: None,
+            mark: Some(INTENT.to_owned()),
         };
         let progress = prepared.progress;
         prepared.progress = Progress::Unknown;

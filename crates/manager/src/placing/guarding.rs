@@ -8,7 +8,7 @@ use strongroom_secrets::{SecretName, SecretValue, SecretVersion};
 use tokio::time::Instant;
 
 use super::candidates::Candidate;
-use super::{Action, Prepared, Progress, Wanted};
+use super::{Action, Kept, Prepared, Progress, Wanted};
 use crate::Manager;
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
@@ -63,6 +63,7 @@ impl Manager {
                 before: None,
                 deleted_before: false,
                 action,
+                kept: Kept::default(),
                 progress,
             };
             by_name.insert(name, Ok(guard));

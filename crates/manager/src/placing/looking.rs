@@ -12,7 +12,7 @@ use strongroom_secrets::{
 use uuid::Uuid;
 
 use super::candidates::Candidate;
-use super::{Action, Custom, Wanted};
+use super::{Action, Custom, Kept, Wanted};
 use crate::Manager;
 use crate::error::WriteError;
 use crate::lease::Lease;
@@ -20,7 +20,7 @@ use crate::ownership::{FieldOwner, TaggedOwner};
 
 /// What a look at the vault says about a name.
 pub(super) enum Look {
-    Free { before: Option<SecretVersion>, deleted_before: bool, action: Action },
+    Free { before: Option<SecretVersion>, deleted_before: bool, action: Action, kept: Kept },
     NotOurs(WriteError),
 }
 
@@ -85,44 +85,50 @@ impl Manager {
         };
         let equal = value.as_ref() == Some(&wanted.value);
         let before = latest.version.clone();
-        let free = |action| Ok(Look::Free { before: before.clone(), deleted_before: false, action });
+        let free =
+            |action, kept| Ok(Look::Free { before: before.clone(), deleted_before: false, action, kept });
+        let kept = || Kept::from(&latest);
         match self.holder_of(&latest.tags, name, &wanted.owner).await? {
             HeldBy::ThisField => match &before {
-                Some(version) if equal => free(Action::Keep(version.clone())),
-                _ => free(Action::Write),
+                Some(version) if equal => free(Action::Keep(version.clone()), kept()),
+                _ => free(Action::Write, kept()),
             },
-            HeldBy::Gone => free(Action::Write),
+            HeldBy::Gone => free(Action::Write, Kept::default()),
             HeldBy::Other(owner) => Ok(Look::NotOurs(WriteError::Taken { name: name.clone(), owner })),
             HeldBy::Nobody => match &before {
-                Some(version) if equal => free(Action::Adopt(version.clone(), latest.tags.clone())),
-                _ if custom.adopt || self.is_named_by_reference(wanted, name) => free(Action::Write),
+                Some(version) if equal => free(Action::Adopt(version.clone(), latest.tags.clone()), kept()),
+                _ if custom.adopt || self.is_named_by_reference(wanted, name) => free(Action::Write, kept()),
                 _ => Ok(Look::NotOurs(WriteError::Foreign { name: name.clone() })),
             },
         }
     }
 
-    async fn look_at_deleted(
+    pub(super) async fn look_at_deleted(
         &self,
         vault: &Arc<dyn Provider>,
         wanted: &Wanted,
         name: &SecretName,
         custom: &Custom,
     ) -> Result<Look, WriteError> {
-        let absent = Ok(Look::Free { before: None, deleted_before: false, action: Action::Write });
+        let free = |deleted_before, action, kept| Look::Free { before: None, deleted_before, action, kept };
+        let absent = Ok(free(false, Action::Write, Kept::default()));
         if !vault.capabilities().soft_delete
             || custom.deleted.as_ref().is_some_and(|listed| self.is_not_deleted(listed, name))
         {
             return absent;
         }
-        let tags = match vault.get_deleted(name).await {
-            Ok(deleted) => deleted.properties.tags,
+        let latest = match vault.get_deleted(name).await {
+            Ok(deleted) => deleted.properties,
             Err(error) if error.kind() == ErrorKind::NotFound => return absent,
             Err(error) => return Err(error.into()),
         };
-        let recover = Ok(Look::Free { before: None, deleted_before: true, action: Action::RecoverAndWrite });
-        match self.holder_of(&tags, name, &wanted.owner).await? {
-            HeldBy::ThisField | HeldBy::Gone => recover,
-            HeldBy::Nobody if custom.adopt || self.is_named_by_reference(wanted, name) => recover,
+        let recover = |kept| Ok(free(true, Action::RecoverAndWrite, kept));
+        match self.holder_of(&latest.tags, name, &wanted.owner).await? {
+            HeldBy::ThisField => recover(Kept::from(&latest)),
+            HeldBy::Gone => recover(Kept::default()),
+            HeldBy::Nobody if custom.adopt || self.is_named_by_reference(wanted, name) => {
+                recover(Kept::from(&latest))
+            }
             HeldBy::Nobody => Ok(Look::NotOurs(WriteError::Foreign { name: name.clone() })),
             HeldBy::Other(owner) => Ok(Look::NotOurs(WriteError::Taken { name: name.clone(), owner })),
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use strongroom_metastore::{Before, Claim, Intent, IntentKind};
-use strongroom_secrets::{Provider, SecretName, SecretValue, SecretVersion, Tags};
+use strongroom_secrets::{Provider, SecretName, SecretProperties, SecretValue, SecretVersion, Tags};
 use tokio::time::Instant;
 
 use self::candidates::Candidate;
@@ -59,7 +59,28 @@ pub(crate) struct Prepared {
     before: Option<SecretVersion>,
     deleted_before: bool,
     action: Action,
+    kept: Kept,
     progress: Progress,
+}
+
+/// What others gave to the version before, and a new version of the same secret keeps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Kept {
+    content_type: Option<String>,
+    not_before: Option<i64>,
+    expires: Option<i64>,
+    tags: Tags,
+}
+
+impl From<&SecretProperties> for Kept {
+    fn from(before: &SecretProperties) -> Self {
+        Self {
+            content_type: before.content_type.clone(),
+            not_before: before.not_before,
+            expires: before.expires,
+            tags: before.tags.clone(),
+        }
+    }
 }
 
 /// What will be done at the vault.
@@ -174,7 +195,7 @@ impl Manager {
             for ((candidate, claim), look) in opened.into_iter().zip(looks) {
                 let Candidate { index, wanted, attempt, name } = candidate;
                 let refusal = match look {
-                    Ok(Look::Free { before, deleted_before, action }) => {
+                    Ok(Look::Free { before, deleted_before, action, kept }) => {
                         let progress = Progress::Nothing;
                         results[index] = Some(Ok(Prepared {
                             wanted,
@@ -183,6 +204,7 @@ impl Manager {
                             before,
                             deleted_before,
                             action,
+                            kept,
                             progress,
                         }));
                         continue;

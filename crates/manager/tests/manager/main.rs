@@ -6,4 +6,5 @@ mod changing;
 mod harness;
 mod migrating;
 mod settling;
+mod vault_state;
 mod writing;
