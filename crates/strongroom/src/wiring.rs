@@ -10,9 +10,7 @@ use strongroom_entities::FernetKeys;
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Keeping, Manager, Parts, Timing};
 use strongroom_metastore::Metastore;
-use strongroom_secrets::azure::{
-    AuthorityHost, AzureConfig, AzureProvider, ClientSecret, Credential, VaultUrl,
-};
+use strongroom_secrets::azure::{AzureConfig, AzureProvider, ClientSecret, Credential, locate};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::transport::Trust;
@@ -46,20 +44,14 @@ pub(crate) fn keeping(
 pub(crate) fn key_vault(settings: &Settings, environment: &Environment) -> Result<Arc<dyn Provider>> {
     let azure = &settings.secrets_manager.azure;
     let variable = |name: &str| environment.get(name).map(str::to_owned);
-    let vault = match (&azure.vault_url, &azure.vault_name) {
-        (Some(url), _) => url.parse().context("secretsManagerConfiguration.parameters.vaultUrl")?,
-        (None, Some(name)) => {
-            VaultUrl::from_vault_name(name).context("secretsManagerConfiguration.parameters.vaultName")?
-        }
-        (None, None) => {
-            return Err(Usage("parameters.vaultName is not set (OM_SM_VAULT_NAME)".to_owned()).into());
-        }
-    };
+    let (url, name) = (azure.vault_url.as_deref(), azure.vault_name.as_deref());
+    if url.or(name).is_none() {
+        return Err(Usage("parameters.vaultName is not set (OM_SM_VAULT_NAME)".to_owned()).into());
+    }
+    let (vault, authority) = locate(url, name, azure.authority_host.as_deref())
+        .context("secretsManagerConfiguration.parameters: vaultName, vaultUrl, authorityHost")?;
     let mut config = AzureConfig::new(vault, credential(azure, &variable)?);
-    config.authority = match &azure.authority_host {
-        Some(host) => host.parse().context("secretsManagerConfiguration.parameters.authorityHost")?,
-        None => AuthorityHost::default(),
-    };
+    config.authority = authority;
     config.trust = Trust::from_environment(&variable);
     if let Some(file) = &azure.ca_file {
         config.trust = config.trust.with_ca_file(file);

@@ -97,10 +97,20 @@ async fn listings_go_over_all_pages_and_show_no_value() {
     assert!(deleted.starts_with("listed-00 is deleted"));
     assert_eq!(scene.run(&["list"]).await.ended_with(0).stdout.lines().count(), 59);
     assert_eq!(scene.run(&["list", "--deleted"]).await.ended_with(0).stdout, "listed-00\n");
-    let taken = scene.put(&["listed-00"], "x").await.ended_with(1);
-    assert!(taken.stderr.contains("soft-deleted") && taken.stderr.contains("recover"), "{}", taken.stderr);
     assert_eq!(scene.run(&["recover", "listed-00"]).await.ended_with(0).stdout, "listed-00 is back\n");
     assert_eq!(scene.run(&["get", "listed-00"]).await.ended_with(0).stdout, "hunter3");
+}
+
+#[tokio::test]
+async fn putting_a_deleted_secret_brings_it_back_first() {
+    let scene = Scene::set_up().await;
+    scene.vault.set("one", "hunter2").await;
+    let _ = scene.run(&["delete", "one"]).await.ended_with(0);
+    let put = scene.put(&["one"], "hunter3").await.ended_with(0);
+    assert!(put.stderr.contains("one was deleted: it is recovered"), "{}", put.stderr);
+    assert_eq!(scene.run(&["get", "one"]).await.ended_with(0).stdout, "hunter3");
+    let versions = scene.run(&["list", "--versions", "one"]).await.ended_with(0).stdout;
+    assert_eq!(versions.lines().count(), 2, "with the versions it had");
 }
 
 #[tokio::test]

@@ -10,13 +10,11 @@ use anyhow::Context;
 use clap::Args;
 use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
-use strongroom_secrets::azure::{
-    AuthorityHost, AzureConfig, AzureProvider, Credential, CredentialKind, VaultUrl,
-};
+use strongroom_secrets::azure::{AzureConfig, AzureProvider, Credential, CredentialKind, VaultUrl, locate};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{
-    Clock, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretVersion,
+    Clock, ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretVersion,
 };
 
 use super::input::{self, Source, without_line_break};
@@ -45,20 +43,19 @@ pub(super) struct Access {
 impl Access {
     fn provider(&self, variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<AzureProvider> {
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
-        let vault = match (&self.vault_url, set("AZURE_KEY_VAULT_URL"), set("AZURE_KEY_VAULT_NAME")) {
-            (Some(url), _, _) => url.clone(),
-            (None, Some(url), _) => url.parse()?,
-            (None, None, Some(name)) => VaultUrl::from_vault_name(&name)?,
-            (None, None, None) => {
-                return Err(Usage(
-                    "which vault? (name it with --vault-url, AZURE_KEY_VAULT_URL or AZURE_KEY_VAULT_NAME)"
-                        .to_owned(),
-                )
-                .into());
-            }
-        };
+        let url = self.vault_url.as_ref().map(VaultUrl::to_string).or_else(|| set("AZURE_KEY_VAULT_URL"));
+        let name = set("AZURE_KEY_VAULT_NAME");
+        if url.is_none() && name.is_none() {
+            return Err(Usage(
+                "which vault? (name it with --vault-url, AZURE_KEY_VAULT_URL or AZURE_KEY_VAULT_NAME)"
+                    .to_owned(),
+            )
+            .into());
+        }
+        let authority = set("AZURE_AUTHORITY_HOST");
+        let (vault, authority) = locate(url.as_deref(), name.as_deref(), authority.as_deref())?;
         let mut config = AzureConfig::new(vault, Credential::of_kind(self.credential, variable)?);
-        config.authority = AuthorityHost::from_environment(variable)?;
+        config.authority = authority;
         config.trust = Trust::from_environment(variable);
         config.trust.ca_file = self.ca_file.clone().or_else(|| set("OM_SM_CA_FILE").map(PathBuf::from));
         Ok(AzureProvider::new(&config)?)
@@ -129,7 +126,14 @@ pub(super) async fn put(args: PutArgs) -> anyhow::Result<ExitCode> {
         expires: args.expires_in_days.map(|days| SystemClock.now_seconds() + days * DAY),
         ..NewSecret::default()
     };
-    let set = provider.set(&name, new).await?;
+    let set = match provider.set(&name, new.clone()).await {
+        Err(error) if error.kind() == ErrorKind::Deleted => {
+            provider.recover(&name).await?;
+            writeln!(io::stderr(), "{name} was deleted: it is recovered, with the versions it had")?;
+            provider.set(&name, new).await?
+        }
+        answered => answered?,
+    };
     let version = set.version.as_ref().map_or("", SecretVersion::as_str);
     let text = if args.json { pretty(&properties(&set))? } else { format!("{} {version}\n", set.name) };
     print(text.as_bytes())
