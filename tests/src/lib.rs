@@ -4,8 +4,9 @@
 //! [`metadata`] know the two servers: where they listen, how to sign in, what to ask ([`api`]). [`http`] is a client that
 //! trusts a vault's own certificate authority, and [`fixtures`] fills databases. [`clients`] are programs in other
 //! languages with Azure's own packages, [`identities`] are those among them without a client secret,
-//! [`managed`] those without any credential, [`network`] is where a virtual machine would find them. [`snapshot`] sees whether vault and database
-//! are as they were, [`canary`] whether a secret has got out. The tests themselves are in `system/` (one binary),
+//! [`managed`] those without any credential, [`network`] is where a virtual machine would find them. [`snapshot`] sees
+//! whether vault and database are as they were, [`canary`] whether a secret has got out. [`proxy`] stands between a program
+//! and its vault. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`. [`postgres`] makes databases.
 //!
 //! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
@@ -22,6 +23,7 @@ pub mod metadata;
 pub mod network;
 pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod running;
 pub mod snapshot;
 pub mod vault;

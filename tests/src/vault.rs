@@ -46,6 +46,7 @@ pub const TENANT: &str = "adfs";
 pub struct VaultServer {
     folder: PathBuf,
     port: u16,
+    arguments: Vec<String>,
     variables: Vec<(String, String)>,
     running: Running,
 }
@@ -62,12 +63,27 @@ impl VaultServer {
     }
 
     /// Like [`VaultServer::start_with`], in an environment that holds `variables` too.
-    ///
-    /// # Panics
-    /// If the configuration cannot be written or the vault does not get ready.
     pub async fn start_in(
         folder: &Path,
         change: impl FnOnce(&mut Value),
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::start_by(folder, change, &[], variables).await
+    }
+
+    /// Like [`VaultServer::start`], with further arguments, such as a quota.
+    pub async fn start_as(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_by(folder, |_| (), arguments, &[]).await
+    }
+
+    /// Starts a vault with all that can be said.
+    ///
+    /// # Panics
+    /// If the configuration cannot be written or the vault does not get ready.
+    async fn start_by(
+        folder: &Path,
+        change: impl FnOnce(&mut Value),
+        arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
         let port = free_port();
@@ -77,8 +93,9 @@ impl VaultServer {
             .expect("a configuration for the vault");
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let variables: Vec<_> = variables.iter().map(own).collect();
-        let running = launch(folder, &variables);
-        let mut server = Self { folder: folder.to_owned(), port, variables, running };
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let running = launch(folder, &arguments, &variables);
+        let mut server = Self { folder: folder.to_owned(), port, arguments, variables, running };
         server.wait().await;
         server
     }
@@ -86,7 +103,7 @@ impl VaultServer {
     /// Kills the vault and starts it again with the same data, on the same port.
     pub async fn restart(&mut self) {
         self.running.kill();
-        self.running = launch(&self.folder, &self.variables);
+        self.running = launch(&self.folder, &self.arguments, &self.variables);
         self.wait().await;
     }
 
@@ -276,10 +293,11 @@ pub fn configuration(port: u16) -> Value {
     })
 }
 
-fn launch(folder: &Path, variables: &[(String, String)]) -> Running {
+fn launch(folder: &Path, arguments: &[String], variables: &[(String, String)]) -> Running {
     Program::new(folder)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .args(["vault", "--config", "vault.yaml", "--data-dir", "vault"])
+        .args(arguments)
         .start(folder, "vault")
 }
 

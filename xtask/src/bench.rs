@@ -30,11 +30,23 @@ enum What {
     /// Starts an embedded vault without a quota in a temporary folder and fills it. Everything stays on this machine and is
     /// deleted afterwards.
     Resolve(Resolve),
+    /// Read one secret through the provider for Key Vault, and by a bare HTTPS request for the same
+    ///
+    /// The embedded vault is another process on this machine. Options of the measurement come behind two dashes:
+    /// `cargo xtask bench provider -- --help` lists them.
+    Provider(Provider),
     /// Start, load and list the embedded vault, beside nginx and, if one is named, another Key Vault
     ///
     /// Installs Debian's wrk and nginx if they are missing. Options of the measurement come behind two dashes:
     /// `cargo xtask bench vault -- --help` lists them.
     Vault(Vault),
+}
+
+#[derive(Args)]
+struct Provider {
+    /// Options of the measurement
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<String>,
 }
 
 #[derive(Args)]
@@ -73,6 +85,7 @@ impl Bench {
         match &self.what {
             What::Migrate(migrate) => migrate.run(),
             What::Resolve(resolve) => resolve.run(),
+            What::Provider(provider) => run(bench_of("provider", "release")?.args(&provider.options)),
             What::Vault(vault) => vault.run(),
         }
     }
