@@ -1,8 +1,8 @@
 //! A folder of encrypted files: a vault for one machine, without a server.
 //!
-//! Start with [`FileProvider`] (`client`). `config` says which folder and which key, `credential` is that key and what it seals,
-//! `folder` is the layout and what makes a change whole or nothing, `models` is what a file holds, `failure` what each error of
-//! the file system means.
+//! Start with [`FileProvider`] (`client`), which lets writers take turns and waits; `vault` does what is asked. `config` says which
+//! folder and which key, `credential` is that key and what it seals, `folder` is the layout and what makes a change whole or
+//! nothing, `models` is what a file holds, `failure` what each error of the file system means.
 //!
 //! # The folder
 //! ```text
@@ -27,6 +27,7 @@ mod credential;
 mod failure;
 mod folder;
 mod models;
+mod vault;
 
 pub use client::FileProvider;
 pub use config::{FileConfig, KeySource};
