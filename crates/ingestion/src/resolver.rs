@@ -149,6 +149,7 @@ fn concerns_all(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::Unauthenticated
+            | ErrorKind::NetworkDenied
             | ErrorKind::Unavailable
             | ErrorKind::TimedOut
             | ErrorKind::Throttled
@@ -248,6 +249,7 @@ mod tests {
         for (kind, all) in [
             (ErrorKind::Unavailable, false),
             (ErrorKind::Unauthenticated, false),
+            (ErrorKind::NetworkDenied, false),
             (ErrorKind::PermissionDenied, true),
         ] {
             let vault = vault(&[]).await;
