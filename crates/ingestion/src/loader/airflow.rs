@@ -1,6 +1,6 @@
 //! The loader `airflow`.
 
-use strongroom_secrets::azure::{AzureConfig, ClientSecret, Credential, VaultUrl};
+use strongroom_secrets::azure::{AzureConfig, ClientSecret, Credential};
 use strongroom_secrets::{Error, ErrorKind, Result, SecretValue};
 
 use super::set;
@@ -18,23 +18,18 @@ const IDENTITY: [&str; 3] = ["azure_tenant_id", "azure_client_id", "azure_client
 /// What Airflow's settings say of the vault and the identity.
 pub(super) fn config(environment: Environment<'_>) -> Result<AzureConfig> {
     let settings = AirflowSettings::load(environment)?;
-    let vault = vault(&settings, environment)?;
-    let credential = credential(&settings, environment)?;
-    super::config(vault, credential, environment)
-}
-
-fn vault(settings: &AirflowSettings<'_>, environment: Environment<'_>) -> Result<VaultUrl> {
     let url = match settings.get(SECTION, VAULT_URL)? {
         Some(url) => Some(url.expose().to_owned()),
         None => set(environment, "AZURE_KEY_VAULT_URL"),
     };
-    match (url, settings.get(SECTION, VAULT_NAME)?) {
-        (Some(url), _) => url.parse(),
-        (None, Some(name)) => VaultUrl::from_vault_name(name.expose()),
-        (None, None) => Err(settings
+    let name = settings.get(SECTION, VAULT_NAME)?;
+    if url.is_none() && name.is_none() {
+        return Err(settings
             .missing(SECTION, VAULT_NAME)
-            .with_hint("set one of them to the vault's name: without it there is no vault to ask")),
+            .with_hint("set one of them to the vault's name: without it there is no vault to ask"));
     }
+    let credential = credential(&settings, environment)?;
+    super::config(url.as_deref(), name.as_ref().map(SecretValue::expose), credential, environment)
 }
 
 /// The client secret of all three settings; without any of them, what the environment describes.
@@ -157,6 +152,13 @@ mod tests {
         assert!(text.contains("azure_client_id is not set"), "{text}");
         assert!(text.contains("AIRFLOW__OPENMETADATA_SECRETS_MANAGER__AZURE_CLIENT_ID"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn the_authority_of_another_cloud_of_azures_says_where_the_vault_is() {
+        let config =
+            configured(GUIDE, &[("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us")]).unwrap();
+        assert_eq!(config.vault.to_string(), "https://sales.vault.usgovcloudapi.net");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use strongroom_config::SecretsManagerLoader;
-use strongroom_secrets::azure::{AuthorityHost, AzureConfig, AzureProvider, Credential, VaultUrl};
+use strongroom_secrets::azure::{AzureConfig, AzureProvider, Credential, locate};
 use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{Error, ErrorKind, Provider, Result};
 
@@ -47,7 +47,7 @@ impl Loader {
 
     /// Opens the vault that `environment` describes. Nothing is sent yet.
     ///
-    /// With either of the first two, `AZURE_AUTHORITY_HOST` moves the token endpoint, and `SSL_CERT_FILE`,
+    /// With either of the first two, `AZURE_AUTHORITY_HOST` moves the token endpoint and, in Azure's clouds, the vault, and `SSL_CERT_FILE`,
     /// `SSL_CERT_DIR` and `OM_SM_CA_FILE` say whose certificates are trusted. An empty variable counts as unset.
     ///
     /// # Errors
@@ -72,10 +72,17 @@ fn open(config: &AzureConfig) -> Result<Arc<dyn Provider>> {
     Ok(Arc::new(AzureProvider::new(config)?))
 }
 
-/// The configuration for a vault and an identity, with what the environment says of the network between.
-fn config(vault: VaultUrl, credential: Credential, environment: Environment<'_>) -> Result<AzureConfig> {
+/// The configuration for a vault (by its URL, else by its name in the cloud that the authority belongs to) and an identity, with
+/// what the environment says of the network between.
+fn config(
+    url: Option<&str>,
+    name: Option<&str>,
+    credential: Credential,
+    environment: Environment<'_>,
+) -> Result<AzureConfig> {
+    let (vault, authority) = locate(url, name, set(environment, "AZURE_AUTHORITY_HOST").as_deref())?;
     let mut config = AzureConfig::new(vault, credential);
-    config.authority = AuthorityHost::from_environment(environment)?;
+    config.authority = authority;
     config.trust = Trust::from_environment(environment);
     config.trust.ca_file = set(environment, "OM_SM_CA_FILE").map(Into::into);
     Ok(config)
