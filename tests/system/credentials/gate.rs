@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+/// How often an open connection is looked at.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,7 @@ impl Gate {
                         let Ok(mut outer) = TcpStream::connect(("127.0.0.1", target)).await else { return };
                         let closed = async {
                             while now.load(Ordering::SeqCst) == Passage::Open as u8 {
-                                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                                tokio::time::sleep(GLANCE).await;
                             }
                         };
                         tokio::select! {
@@ -59,8 +63,10 @@ impl Gate {
         Self { port, passage, guard }
     }
 
-    pub(super) fn set(&self, passage: Passage) {
+    /// From the return on it is so, for connections that are open as well.
+    pub(super) async fn set(&self, passage: Passage) {
         self.passage.store(passage as u8, Ordering::SeqCst);
+        tokio::time::sleep(GLANCE * 10).await;
     }
 }
 

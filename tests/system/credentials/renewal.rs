@@ -112,7 +112,7 @@ async fn while_the_token_endpoint_is_down_or_silent_nothing_is_lost() {
         assert!(scene.a_hundred_calls().await.is_empty());
         let before = scene.tokens().await;
         scene.clock.advance_millis(HOUR - 4 * 60_000);
-        scene.gate.set(passage);
+        scene.gate.set(passage).await;
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(3) {
             let failed = scene.a_hundred_calls().await;
@@ -120,7 +120,7 @@ async fn while_the_token_endpoint_is_down_or_silent_nothing_is_lost() {
             scene.clock.advance_millis(1_000);
         }
         assert_eq!(scene.tokens().await, before, "no token came through");
-        scene.gate.set(Passage::Open);
+        scene.gate.set(Passage::Open).await;
         let begin = Instant::now();
         while scene.tokens().await == before {
             assert!(scene.a_hundred_calls().await.is_empty());
