@@ -126,8 +126,10 @@ async fn what_goes_wrong_says_which_vault_and_what_to_do_and_repeats_no_value() 
     assert!(long.stderr.contains("25600") && !long.stderr.contains("xx"), "{}", long.stderr);
     let nowhere = vault(scene.folder.path(), &["get", "a"]).run().await.ended_with(2);
     assert!(nowhere.stderr.contains("--vault-url"), "{}", nowhere.stderr);
-    let nobody = vault(scene.folder.path(), &["get", "a", "--vault-url", &scene.vault.url()]).run().await;
-    assert!(nobody.ended_with(1).stderr.contains("AZURE_CLIENT_SECRET"));
+    let url = scene.vault.url();
+    let nobody = ["get", "a", "--vault-url", &url, "--credential", "client-secret"];
+    let nobody = vault(scene.folder.path(), &nobody).run().await.ended_with(1);
+    assert!(nobody.stderr.contains("AZURE_CLIENT_SECRET"), "{}", nobody.stderr);
     let reader = scene.vault.environment(&USER).await;
     let refused = vault(scene.folder.path(), &["put", "a"]).envs(reader).stdin("x").run().await.ended_with(1);
     assert!(refused.stderr.contains("Key Vault Secrets Officer"), "{}", refused.stderr);
