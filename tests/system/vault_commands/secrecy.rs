@@ -53,8 +53,9 @@ async fn values_and_client_secrets_stand_nowhere_but_where_they_are_meant_to() {
         ("list --json", "", 0, ""),
         ("list --versions two", "", 0, ""),
         ("delete two", "", 0, ""),
-        ("put two", by_stdin.as_str(), 1, ""), // soft-deleted
         ("recover two", "", 0, ""),
+        ("delete two", "", 0, ""),
+        ("put two", by_stdin.as_str(), 0, ""), // it is recovered first
         ("principal show app --json --data-dir vault", "", 0, ""),
         ("rekey --data-dir vault", "", 0, ""),
         ("backup kept --data-dir vault", "", 0, ""),
