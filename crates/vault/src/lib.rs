@@ -40,6 +40,7 @@ mod server;
 mod service;
 mod store;
 mod trust;
+mod unread;
 mod upkeep;
 mod vault;
 

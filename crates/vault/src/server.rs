@@ -24,6 +24,7 @@ use crate::faults;
 use crate::listeners::Peer;
 use crate::resource_manager;
 use crate::service::Service;
+use crate::unread;
 
 /// A client's own id for its request is echoed up to this length.
 const MAX_ECHO: usize = 256;
@@ -57,6 +58,7 @@ pub(crate) fn router(service: Arc<Service>, limits: &Limits) -> Router {
         Some(faults) => routes.layer(middleware::from_fn_with_state(Arc::clone(faults), faults::inject)),
         None => routes,
     };
+    let routes = routes.layer(middleware::from_fn(unread::read_on));
     routes.layer(middleware::from_fn_with_state(Arc::clone(&service), frame)).with_state(service)
 }
 

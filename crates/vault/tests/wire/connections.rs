@@ -204,3 +204,63 @@ async fn connections_beyond_the_bound_wait_for_a_place() {
     .await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
+
+/// The head of a call that is refused, since it has no token.
+fn refused_head(more: &str) -> String {
+    format!("PUT /secrets/a?api-version=7.6 HTTP/1.1\r\nHost: v1.vault.localhost\r\n{more}\r\n\r\n")
+}
+
+/// The head of the next answer.
+fn head(stream: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+        bytes.push(byte[0]);
+    }
+    String::from_utf8_lossy(&bytes).to_lowercase()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_refused_before_its_body_arrives_costs_nobody_the_connection() {
+    let vault = TestVault::start().await;
+    let mut tls = over_tls(&vault);
+    let (first, second) = blocking(move || {
+        tls.write_all(refused_head("Content-Length: 13").as_bytes()).unwrap();
+        tls.flush().unwrap();
+        // As long as the refusal needs to be ready before the body is there.
+        std::thread::sleep(Duration::from_millis(200));
+        tls.write_all(b"{\"value\":\"x\"}").unwrap();
+        let first = head(&mut tls);
+        let length = first.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        tls.read_exact(&mut body).unwrap();
+        tls.write_all(b"GET /healthz HTTP/1.1\r\nHost: v1.vault.localhost\r\n\r\n").unwrap();
+        (first, head(&mut tls))
+    })
+    .await;
+    assert!(first.starts_with("http/1.1 401") && !first.contains("connection: close"), "{first}");
+    assert!(second.starts_with("http/1.1 200"), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_wants_and_that_does_not_end_soon_ends_the_connection_and_the_answer_says_so() {
+    let vault = TestVault::start().await;
+    for (more, body) in [
+        ("Content-Length: 100000000", vec![b' '; 2 * 1024 * 1024]),
+        ("Content-Length: 100", vec![]),
+        ("Content-Length: 100\r\nExpect: 100-continue", vec![]),
+    ] {
+        let mut tls = over_tls(&vault);
+        let answer = blocking(move || {
+            tls.write_all(refused_head(more).as_bytes()).unwrap();
+            // The other side may have heard enough.
+            let _ = tls.write_all(&body);
+            head(&mut tls)
+        })
+        .await;
+        assert!(
+            answer.starts_with("http/1.1 401") && answer.contains("connection: close"),
+            "{more}: {answer}"
+        );
+    }
+}
