@@ -246,15 +246,15 @@ async fn a_call_that_is_refused_before_its_body_arrives_costs_nobody_the_connect
 async fn a_body_that_nobody_wants_and_that_does_not_end_soon_ends_the_connection_and_the_answer_says_so() {
     let vault = TestVault::start().await;
     for (more, body) in [
-        ("Content-Length: 100000000", vec![b' '; 2 * 1024 * 1024]),
+        // One byte more than is read. What came behind it would be unread at the end, and the system then throws the answer away.
+        ("Content-Length: 100000000", vec![b' '; 1024 * 1024 + 1]),
         ("Content-Length: 100", vec![]),
         ("Content-Length: 100\r\nExpect: 100-continue", vec![]),
     ] {
         let mut tls = over_tls(&vault);
         let answer = blocking(move || {
             tls.write_all(refused_head(more).as_bytes()).unwrap();
-            // The other side may have heard enough.
-            let _ = tls.write_all(&body);
+            tls.write_all(&body).unwrap();
             head(&mut tls)
         })
         .await;
