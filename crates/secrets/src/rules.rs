@@ -2,7 +2,8 @@
 
 use crate::provider::{MAX_TAG_LENGTH, MAX_TAGS};
 use crate::{
-    Error, ErrorKind, NewSecret, Result, SecretName, SecretProperties, SecretUpdate, SecretValue, Tags,
+    Error, ErrorKind, NewSecret, Result, Secret, SecretName, SecretProperties, SecretUpdate, SecretValue,
+    SecretVersion, Tags,
 };
 
 /// The longest content type, in characters.
@@ -21,6 +22,22 @@ pub(crate) fn check(name: &SecretName, new: &NewSecret) -> Result<()> {
 pub(crate) fn check_update(name: &SecretName, update: &SecretUpdate) -> Result<()> {
     check_content_type(name, update.content_type.as_deref())?;
     update.tags.as_ref().map_or(Ok(()), |tags| check_tags(name, tags))
+}
+
+/// A new version of a secret called `name`, made at `now` (Unix seconds).
+pub(crate) fn version(name: SecretName, version: SecretVersion, new: NewSecret, now: i64) -> Secret {
+    let properties = SecretProperties {
+        name,
+        version: Some(version),
+        content_type: new.content_type,
+        tags: new.tags,
+        enabled: new.enabled.unwrap_or(true),
+        not_before: new.not_before,
+        expires: new.expires,
+        created: Some(now),
+        updated: Some(now),
+    };
+    Secret { value: new.value, properties }
 }
 
 /// Changes what an update names, at `now` (Unix seconds), and nothing else.

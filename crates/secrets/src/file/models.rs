@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{NewSecret, Secret, SecretName, SecretProperties, SecretValue, SecretVersion, Tags};
+use crate::{Secret, SecretName, SecretProperties, SecretValue, SecretVersion, Tags};
 
 /// Everything of a version but its value.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,22 +18,6 @@ struct Head {
     expires: Option<i64>,
     created: Option<i64>,
     updated: Option<i64>,
-}
-
-/// A new version of a secret called `name`, made at `now` (Unix seconds).
-pub(super) fn version(name: SecretName, version: SecretVersion, new: NewSecret, now: i64) -> Secret {
-    let properties = SecretProperties {
-        name,
-        version: Some(version),
-        content_type: new.content_type,
-        tags: new.tags,
-        enabled: new.enabled.unwrap_or(true),
-        not_before: new.not_before,
-        expires: new.expires,
-        created: Some(now),
-        updated: Some(now),
-    };
-    Secret { value: new.value, properties }
 }
 
 /// The bytes of a version: the length of its head in four bytes, the head, the value.
@@ -82,6 +66,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{NewSecret, rules};
 
     #[test]
     fn a_version_comes_back_whole_and_a_cut_one_not_at_all() {
@@ -92,7 +77,7 @@ mod tests {
             expires: Some(5),
             ..NewSecret::default()
         };
-        let secret = version(SecretName::new("Mixed").unwrap(), SecretVersion::new("1"), new, 7);
+        let secret = rules::version(SecretName::new("Mixed").unwrap(), SecretVersion::new("1"), new, 7);
         let bytes = encode(&secret).unwrap();
         assert_eq!(decode(&bytes).unwrap(), secret);
         assert_eq!(decode(&bytes).unwrap().properties.name.as_str(), "Mixed");

@@ -177,7 +177,7 @@ impl FileVault {
         };
         let version = self.random.uuid().simple().to_string();
         let file = VersionFile { number, version: version.clone() };
-        let made = models::version(first_name, SecretVersion::new(version), new, self.clock.now_seconds());
+        let made = rules::version(first_name, SecretVersion::new(version), new, self.clock.now_seconds());
         self.store(key, &file, &made)?;
         Ok(made.properties)
     }

@@ -82,18 +82,9 @@ impl Shelf {
         }
         let entry = self.0.entry(name.key()).or_insert_with(|| Entry { versions: Vec::new(), deleted: None });
         let first_name = entry.latest().map_or_else(|| name.clone(), |first| first.properties.name.clone());
-        let properties = SecretProperties {
-            name: first_name,
-            version: Some(version),
-            content_type: new.content_type,
-            tags: new.tags,
-            enabled: new.enabled.unwrap_or(true),
-            not_before: new.not_before,
-            expires: new.expires,
-            created: Some(now),
-            updated: Some(now),
-        };
-        entry.versions.push(Secret { value: new.value, properties: properties.clone() });
+        let made = rules::version(first_name, version, new, now);
+        let properties = made.properties.clone();
+        entry.versions.push(made);
         Ok(properties)
     }
 

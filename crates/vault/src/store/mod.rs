@@ -32,10 +32,11 @@ use sqlx::{AnyConnection, AnyPool};
 pub use backup::BackedUp;
 pub use check::Checked;
 pub use location::{PostgresUrl, STORE_VARIABLE, StoreLocation};
-#[allow(unused_imports, reason = "words of the callers of `directory`")]
+#[cfg(test)]
+pub(crate) use model::DirectoryEntry;
 pub(crate) use model::{
-    Attributes, Change, DirectoryEntry, NewVersion, Record, Refusal, Restoration, RestoredVersion,
-    SealedRecord, StoredDirectory, Tags, VersionPatch, WriteError,
+    Attributes, Change, NewVersion, Record, Refusal, Restoration, RestoredVersion, SealedRecord,
+    StoredDirectory, Tags, VersionPatch, WriteError,
 };
 pub use rekey::Rekeyed;
 pub use restore::Restored;
