@@ -39,11 +39,8 @@ impl Scene {
     async fn set_up() -> Self {
         let folder = scratch();
         let vault = VaultServer::start(folder.path()).await;
-        let key = FernetKeys::generate(&SystemRandom);
-        let keys = FernetKeys::parse(&key).unwrap();
+        let (key, keys) = services::data_with_services(folder.path(), 1).await;
         let configuration = configuration(&vault, key.expose());
-        std::fs::create_dir(folder.path().join("data")).unwrap();
-        services::metastore_with_services(&folder.path().join("data/metastore.db"), 1, &keys).await;
         let scene = Self { folder, vault, keys, configuration };
         scene.configure(|_| ());
         scene

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use strongroom_entities::FernetKeys;
-use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::fixtures::services;
 use strongroom_tests::vault::OFFICER;
 use strongroom_tests::{Finished, Program, VaultServer, metadata, scratch};
@@ -20,10 +18,7 @@ fn write_faults(folder: &Path, faults: &Value) {
 async fn scene(folder: &Path, faults: &Value) -> VaultServer {
     write_faults(folder, faults);
     let vault = VaultServer::start_as(folder, &["--dev", "--faults", "faults.yaml"]).await;
-    let key = FernetKeys::generate(&SystemRandom);
-    let keys = FernetKeys::parse(&key).unwrap();
-    std::fs::create_dir(folder.join("data")).unwrap();
-    services::metastore_with_services(&folder.join("data/metastore.db"), SERVICES, &keys).await;
+    let (key, _) = services::data_with_services(folder, SERVICES).await;
     metadata::write_configuration(folder, &metadata::configuration(&vault, key.expose()));
     vault
 }

@@ -33,11 +33,7 @@ impl Scene {
     async fn set_up() -> Self {
         let folder = scratch();
         let vault = VaultServer::start(folder.path()).await;
-        let key = FernetKeys::generate(&SystemRandom);
-        let keys = FernetKeys::parse(&key).unwrap();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
-        let database = folder.path().join("data/metastore.db");
-        services::metastore_with_services(&database, SERVICES_COUNT, &keys).await;
+        let (key, keys) = services::data_with_services(folder.path(), SERVICES_COUNT).await;
         let configuration = configuration(&vault, key.expose());
         Self { folder, vault, keys, configuration }
     }

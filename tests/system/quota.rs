@@ -5,10 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
-use strongroom_entities::FernetKeys;
 use strongroom_secrets::Clock;
 use strongroom_secrets::clock::SystemClock;
-use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::fixtures::services;
 use strongroom_tests::vault::OFFICER;
 use strongroom_tests::{Program, VaultServer, metadata, scratch};
@@ -25,13 +23,11 @@ const WINDOW: i64 = 10;
 async fn four_migrations_share_azures_quota_without_a_failure_and_in_about_the_least_time() {
     let folder = scratch();
     let vault = VaultServer::start_as(folder.path(), &["--quota", "azure"]).await;
-    let key = FernetKeys::generate(&SystemRandom);
-    let keys = FernetKeys::parse(&key).unwrap();
     let mut migrations = Vec::new();
     for number in 1..=PROCESSES {
         let folder = folder.path().join(format!("team{number}"));
-        std::fs::create_dir_all(folder.join("data")).unwrap();
-        services::metastore_with_services(&folder.join("data/metastore.db"), EACH, &keys).await;
+        std::fs::create_dir(&folder).unwrap();
+        let (key, _) = services::data_with_services(&folder, EACH).await;
         let mut configuration = metadata::configuration(&vault, key.expose());
         configuration["clusterName"] = Value::from(format!("team{number}"));
         metadata::write_configuration(&folder, &configuration);

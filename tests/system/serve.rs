@@ -5,8 +5,6 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use strongroom_entities::FernetKeys;
-use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::api::{self, ADMIN, SERVICES};
 use strongroom_tests::fixtures::services;
 use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
@@ -136,11 +134,8 @@ async fn keys_that_everybody_knows_are_refused_unless_it_is_said_that_they_may_b
 async fn a_migration_beside_a_running_server_is_seen_by_its_readers() {
     let folder = scratch();
     let vault = VaultServer::start(folder.path()).await;
-    let key = FernetKeys::generate(&SystemRandom);
+    let (key, _) = services::data_with_services(folder.path(), 3).await;
     write_configuration(folder.path(), &configuration(&vault, key.expose()));
-    fs::create_dir(folder.path().join("data")).unwrap();
-    let keys = FernetKeys::parse(&key).unwrap();
-    services::metastore_with_services(&folder.path().join("data/metastore.db"), 3, &keys).await;
     let mut server = MetadataServer::start(folder.path(), &[]).await;
     let admin = server.admin().await;
     let bot = server.bot(&admin).await;

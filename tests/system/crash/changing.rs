@@ -45,10 +45,7 @@ impl Scene {
     async fn set_up() -> Self {
         let folder = scratch();
         let vault = VaultServer::start(folder.path()).await;
-        let key = FernetKeys::generate(&SystemRandom);
-        let keys = FernetKeys::parse(&key).unwrap();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
-        services::metastore_with_services(&folder.path().join("data/metastore.db"), COUNT, &keys).await;
+        let (key, keys) = services::data_with_services(folder.path(), COUNT).await;
         let configuration = configuration(&vault, key.expose());
         let scene = Self { folder, vault, keys, configuration };
         let _ = scene.change_to("managed-azure-kv", None).await.ended_with(0);
