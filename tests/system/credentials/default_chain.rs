@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use reqwest::Method;
 use serde_json::json;
@@ -16,6 +14,8 @@ use strongroom_tests::metadata::{ADMIN_PASSWORD, CONFIG, configuration, write_co
 use strongroom_tests::vault::{OFFICER, Principal, TENANT, USER};
 use strongroom_tests::{MetadataServer, Network, Program, VaultServer, scratch};
 
+use super::tool;
+
 /// The variables of a client of `server`, without what proves who it is.
 async fn unproved(server: &VaultServer) -> BTreeMap<String, String> {
     let mut variables = server.environment(&OFFICER).await;
@@ -23,13 +23,6 @@ async fn unproved(server: &VaultServer) -> BTreeMap<String, String> {
         variables.remove(name);
     }
     variables
-}
-
-/// Puts a program that stands in for a tool into a folder.
-fn tool(folder: &Path, name: &str, script: &str) {
-    let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn az(token: &str) -> String {

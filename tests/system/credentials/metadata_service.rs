@@ -8,10 +8,13 @@ use strongroom_tests::clients::PYTHON;
 use strongroom_tests::managed::{self, WORKER};
 use strongroom_tests::network::METADATA_ADDRESS;
 use strongroom_tests::program::provided;
-use strongroom_tests::vault::{TENANT, configuration};
+use strongroom_tests::running::free_port;
+use strongroom_tests::vault::{TENANT, USER, configuration};
 use strongroom_tests::{Finished, Network, Program, Running, scratch};
 use tempfile::TempDir;
 use tokio::time::Instant;
+
+use super::tool;
 
 const PORT: u16 = 8443;
 
@@ -118,22 +121,75 @@ async fn a_machine_without_an_endpoint_is_told_so_at_once() {
     }
 }
 
+/// A server at the address of virtual machines, as others put there what they want: it answers the first argument, or the
+/// second to who asks for a token. Without arguments it takes connections and never says anything.
+const FOREIGN: &str = r#"
+import socket, sys
+answers = [text.encode().decode('unicode_escape').encode() for text in sys.argv[1:]]
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('169.254.169.254', 80))
+s.listen()
+print('listens', flush=True)
+held = []
+while True:
+    c, _ = s.accept()
+    held.append(c)
+    if answers:
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            head += c.recv(1) or b'\r\n\r\n'
+        c.sendall(answers['metadata: true' in head.decode().lower()])
+        c.close()
+"#;
+
+/// Who is signed in to the Azure CLI, for a stub of it: the token of a principal, asked for where the vault is.
+const SIGNED_IN: &str = r#"
+import json, ssl, sys, urllib.parse, urllib.request
+port, tenant, client_id, client_secret = sys.argv[1:5]
+form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": client_id,
+    "client_secret": client_secret, "scope": "https://vault.azure.net/.default"}).encode()
+request = urllib.request.Request(f"https://127.0.0.1:{port}/{tenant}/oauth2/v2.0/token", form,
+    {"Host": f"login.vault.localhost:{port}"})
+token = json.load(urllib.request.urlopen(request, context=ssl._create_unverified_context()))["access_token"]
+print(json.dumps({"accessToken": token, "expires_on": 4000000000, "tokenType": "Bearer"}))
+"#;
+
+impl Machine {
+    /// Puts somebody else at the address of virtual machines.
+    async fn with_foreign(&self, answers: &[&str]) -> Running {
+        let mut foreign = self
+            .network
+            .program(Path::new(&provided(PYTHON)), self.folder())
+            .args(["-c", FOREIGN])
+            .args(answers)
+            .start(self.folder(), &format!("foreign-{}", free_port()));
+        while !foreign.stdout().contains("listens") {
+            assert!(foreign.ended().is_none(), "{}", foreign.stderr());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        foreign
+    }
+
+    /// `strongroom vault` as somebody who is signed in to the Azure CLI calls it.
+    fn signed_in(&self, arguments: &[&str]) -> Program {
+        let tools = self.folder().join("tools");
+        std::fs::create_dir_all(&tools).unwrap();
+        std::fs::write(tools.join("signed_in.py"), SIGNED_IN).unwrap();
+        let (python, script) = (PathBuf::from(provided(PYTHON)), tools.join("signed_in.py"));
+        let (python, script) = (python.display(), script.display());
+        let (id, secret) = (USER.client_id, USER.client_secret);
+        tool(&tools, "az", &format!("exec {python} {script} {PORT} {TENANT} {id} {secret}"));
+        self.vault(arguments)
+            .without("AZURE_TOKEN_CREDENTIALS")
+            .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()))
+    }
+}
+
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_given_one_second() {
     let machine = Machine::with_identities(false).await;
-    let silent = format!(
-        "import socket, time\ns = socket.socket()\ns.bind(('{METADATA_ADDRESS}', 80))\ns.listen()\nprint('listens', flush=True)\ntime.sleep(600)"
-    );
-    let python = PathBuf::from(provided(PYTHON));
-    let mut endpoint = machine
-        .network
-        .program(&python, machine.folder())
-        .args(["-c", &silent])
-        .start(machine.folder(), "silent");
-    while !endpoint.stdout().contains("listens") {
-        assert!(endpoint.ended().is_none(), "{}", endpoint.stderr());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let _silent = machine.with_foreign(&[]).await;
     let begin = Instant::now();
     let slow = machine.vault(&["get", "a"]).run().await.ended_with(1);
     took_at_most(4, begin);
@@ -143,6 +199,44 @@ async fn an_endpoint_that_does_not_answer_is_given_one_second() {
             "managed identity: the managed identity endpoint http://169.254.169.254 does not answer within 1 s",
         ],
     );
+}
+
+#[tokio::test]
+async fn somebody_else_at_that_address_declines_within_a_second_and_the_next_link_is_tried() {
+    let machine = Machine::with_identities(false).await;
+    let _ = machine.signed_in(&["get", "a"]).run().await.ended_with(1);
+    let page = "HTTP/1.1 200 OK\\r\\nContent-Length: 14\\r\\n\\r\\n<html>Welcome!";
+    let of_status = |status: u16| format!("HTTP/1.1 {status} S\\r\\nContent-Length: 0\\r\\n\\r\\n");
+    let redirect =
+        "HTTP/1.1 302 Found\\r\\nLocation: http://portal.example/\\r\\nContent-Length: 0\\r\\n\\r\\n";
+    let is_not = "is not Azure's";
+    for (name, answers, says_why) in [
+        ("another cloud's", vec![of_status(404); 2], is_not),
+        ("another cloud's that asks for a token of its own", vec![of_status(401); 2], is_not),
+        ("a network that cannot be reached", vec![of_status(403); 2], is_not),
+        ("a page", vec![page.to_owned(); 2], is_not),
+        (
+            "a page for who asks for a token",
+            vec![of_status(400), page.to_owned()],
+            "no reason that can be understood",
+        ),
+        ("a portal", vec![redirect.to_owned(); 2], "http://portal.example"),
+        ("one who has too much to do", vec![of_status(503); 2], "has answered 503 for 1 s"),
+        ("no HTTP", vec!["hello\\r\\n".to_owned(); 2], ""),
+        ("nothing", vec![], "does not answer within 1 s"),
+    ] {
+        let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+        let _foreign = machine.with_foreign(&answers).await;
+        let begin = Instant::now();
+        // The CLI's user is no officer, so what is refused is the role: he is who signed in.
+        let refused = machine.signed_in(&["put", "b"]).stdin("x").run().await.ended_with(1);
+        took_at_most(4, begin);
+        assert!(refused.stderr.contains("Key Vault Secrets Officer"), "{name}: {}", refused.stderr);
+
+        let alone = machine.vault(&["get", "a"]).run().await.ended_with(1);
+        let line = alone.stderr.lines().find(|line| line.contains("managed identity: ")).unwrap_or_default();
+        assert!(line.contains(says_why), "{name}: {}", alone.stderr);
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,10 @@ mod metadata_service;
 mod refused;
 mod renewal;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use strongroom_secrets::azure::{AzureConfig, ClientSecret, Credential};
 use strongroom_secrets::transport::{SystemRoots, Trust};
 use strongroom_tests::VaultServer;
@@ -28,4 +32,11 @@ fn client_secret() -> Credential {
         client_id: OFFICER.client_id.to_owned(),
         client_secret: OFFICER.client_secret.into(),
     })
+}
+
+/// Puts a program that stands in for a tool into a folder.
+fn tool(folder: &Path, name: &str, script: &str) {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }

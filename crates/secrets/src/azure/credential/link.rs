@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::AccessToken;
-use azure_core::http::{Context, Method, Request, Transport, Url};
+use azure_core::http::{Context, Method, Request, StatusCode, Transport, Url};
 
 use super::refusal::{Asking, NoToken};
 use super::tokens::Source;
@@ -15,6 +15,9 @@ use crate::{ErrorKind, Result};
 /// How long a virtual machine's endpoint may take to show that it is there: elsewhere its address leads nowhere, and
 /// nobody says so.
 const PROBE: Duration = Duration::from_secs(1);
+
+/// How long to wait before an endpoint that has too much to do is looked at again.
+const BUSY: Duration = Duration::from_millis(200);
 
 /// A credential with its own way to who gives the tokens.
 ///
@@ -53,22 +56,41 @@ impl Link {
             _ => None,
         };
         let probe = probe.and_then(|url| Some((self.surroundings.options.transport.clone()?, url)));
-        Self { probe, ..self }
+        let asking = Asking { may_be_foreign: probe.is_some(), ..self.asking };
+        Self { probe, asking, ..self }
     }
 
+    /// Looks whether it is Azure's endpoint that answers at its address. There may be another cloud's, or who shows a page to
+    /// whatever is asked for. Azure's refuses a request without the header that asks for a token, with 400: so Microsoft's
+    /// clients tell it too (<https://github.com/Azure/azure-sdk-for-net/pull/45084>).
     async fn probe(&self) -> Result<(), NoToken> {
         let Some((transport, url)) = &self.probe else { return Ok(()) };
-        // Without the header that asks for a token: any answer shows that somebody is there.
-        let mut request = Request::new(url.clone(), Method::Get);
-        let answer = tokio::time::timeout(PROBE, transport.send(&Context::new(), &mut request)).await;
-        match answer {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.asking.explain(&error, self.now()).declined()),
-            Err(_) => {
-                let why = format!("{} does not answer within {} s", self.asking.shown, PROBE.as_secs());
-                Err(NoToken::new(ErrorKind::Unauthenticated, why).declined())
+        let shown = &self.asking.shown;
+        let mut busy = None;
+        let answer = tokio::time::timeout(PROBE, async {
+            loop {
+                let mut request = Request::new(url.clone(), Method::Get);
+                let answer = transport.send(&Context::new(), &mut request).await?;
+                match u16::from(answer.status()) {
+                    status @ (429 | 500..) => busy = Some(status),
+                    _ => return Ok(answer.status()),
+                }
+                tokio::time::sleep(BUSY).await;
             }
-        }
+        });
+        let why = match (answer.await, busy) {
+            (Ok(Ok(StatusCode::BadRequest)), _) => return Ok(()),
+            (Ok(Ok(other)), _) => {
+                let status = u16::from(other);
+                format!(
+                    "what answers as {shown} is not Azure's ({status} to a request that Azure's refuses with 400)"
+                )
+            }
+            (Ok(Err(error)), _) => return Err(self.asking.explain(&error, self.now()).declined()),
+            (Err(_), Some(status)) => format!("{shown} has answered {status} for {} s", PROBE.as_secs()),
+            (Err(_), None) => format!("{shown} does not answer within {} s", PROBE.as_secs()),
+        };
+        Err(NoToken::new(ErrorKind::Unauthenticated, why).declined())
     }
 
     fn now(&self) -> i64 {

@@ -204,7 +204,7 @@ impl Credential {
             Self::ManagedIdentity(known) => known.secrets(),
             _ => vec![],
         };
-        Asking { peer, host, shown, hint, secrets }
+        Asking { peer, host, shown, hint, secrets, may_be_foreign: false }
     }
 }
 

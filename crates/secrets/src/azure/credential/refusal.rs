@@ -84,6 +84,8 @@ pub(super) struct Asking {
     pub(super) hint: &'static str,
     /// Texts that no message may hold.
     pub(super) secrets: Vec<SecretValue>,
+    /// Whether somebody else may have the address: then who answers something that is not understood is not there.
+    pub(super) may_be_foreign: bool,
 }
 
 impl Asking {
@@ -108,7 +110,8 @@ impl Asking {
             Peer::Authority => "is the authority host right?",
             _ => self.hint,
         };
-        NoToken::new(ErrorKind::Unauthenticated, why).with_hint(hint)
+        let no_token = NoToken::new(ErrorKind::Unauthenticated, why).with_hint(hint);
+        if self.may_be_foreign { no_token.declined() } else { no_token }
     }
 
     fn explain_answer(&self, answer: &RawResponse, now: i64) -> NoToken {
@@ -210,6 +213,7 @@ mod tests {
             shown: "https://login.microsoftonline.com".into(),
             hint: "check tenant id, client id and client secret",
             secrets: vec![SECRET.into()],
+            may_be_foreign: false,
         }
     }
 
@@ -285,6 +289,14 @@ mod tests {
         assert!(absent.declined && absent.meaning.why.contains("Identity not found"), "{absent}");
         assert!(!refused_at(0, Peer::ManagedIdentity, 403, body).declined);
         assert!(!refused(body).declined);
+    }
+
+    #[test]
+    fn who_answers_in_no_known_form_at_an_address_that_others_have_too_declines() {
+        let page = AzureError::with_message(AzureErrorKind::DataConversion, "<html>");
+        let of_anyone = Asking { may_be_foreign: true, ..asking(Peer::ManagedIdentity) };
+        assert!(of_anyone.explain(&page, 0).declined);
+        assert!(!asking(Peer::ManagedIdentity).explain(&page, 0).declined);
     }
 
     #[test]
