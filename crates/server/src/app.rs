@@ -49,6 +49,10 @@ pub struct Limits {
     pub body_bytes: usize,
     /// The longest that a request is worked on; beyond it 503 is answered, and a write that has begun is still finished.
     pub request_timeout: Duration,
+    /// How many connections are open at a time. Further ones wait.
+    pub connections: usize,
+    /// After how long without a byte in either direction a connection is closed. A request that is worked on moves nothing.
+    pub idle_timeout: Duration,
     /// The longest that a client may take to send the head of a request.
     pub header_read_timeout: Duration,
     /// The longest that a client may take to send a body; beyond it 408 is answered.
@@ -68,6 +72,9 @@ impl Default for Limits {
         Self {
             body_bytes: 1 << 20,
             request_timeout: Duration::from_secs(60),
+            // Many systems give a process 1,024 descriptors, and the database wants some.
+            connections: 900,
+            idle_timeout: Duration::from_secs(120),
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(15),
             concurrent_requests: 256,

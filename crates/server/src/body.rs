@@ -15,9 +15,6 @@ use crate::errors::ApiError;
 /// How deep a body may be nested. What is stored must be read again, and parsers end at 128.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// How much of a body that is too long is read before it is refused, in bytes.
-const OVERRUN: usize = 4 << 20;
-
 /// A JSON body.
 #[derive(Debug)]
 pub(crate) struct JsonBody(pub(crate) Value);
@@ -32,11 +29,8 @@ impl FromRequest<Arc<App>> for JsonBody {
             let message = format!("The body of a request may have {limit} bytes at most");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         };
-        // Whoever asks first whether he may send is told at once, and so is who would send far too much.
-        let asks_first = request.headers().contains_key(header::EXPECT);
         let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let announced = announced.and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
-        if announced > limit && (asks_first || announced > limit.saturating_add(OVERRUN)) {
+        if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
             return Err(too_large());
         }
         let read = read(request.into_body(), limit);
@@ -47,21 +41,18 @@ impl FromRequest<Arc<App>> for JsonBody {
     }
 }
 
-/// Reads a body of at most `limit` bytes. A longer one is read on for [`OVERRUN`] bytes and forgotten: a client that is still
-/// sending would see the connection break before it reads why. `None` also if the body breaks off: then nobody is left to read it.
+/// Reads a body of at most `limit` bytes. `None` also if the body breaks off: then nobody is left to read why.
 async fn read(body: Body, limit: usize) -> Option<Vec<u8>> {
     let mut chunks = body.into_data_stream();
-    let (mut bytes, mut seen) = (Vec::new(), 0_usize);
+    let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.ok()?;
-        seen = seen.saturating_add(chunk.len());
-        if seen <= limit {
-            bytes.extend_from_slice(&chunk);
-        } else if seen > limit.saturating_add(OVERRUN) {
+        if bytes.len() + chunk.len() > limit {
             return None;
         }
+        bytes.extend_from_slice(&chunk);
     }
-    (seen <= limit).then_some(bytes)
+    Some(bytes)
 }
 
 fn too_slow() -> ApiError {

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 
-use axum::Router;
-use axum_server::Handle;
+use axum::{Router, middleware};
+use axum_server::{Handle, Server};
+use strongroom_connections::{Bounded, Peer, unread};
+use tokio::sync::Semaphore;
 
 use crate::app::Limits;
 
@@ -27,7 +30,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let handle = Handle::new();
-    let mut server = axum_server::from_tcp(listener)?
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let listener = Bounded::new(listener, places, limits.idle_timeout)?;
+    let mut server = Server::<Peer>::from_listener(listener)
         .handle(handle.clone())
         .first_request_timeout(limits.header_read_timeout + limits.request_timeout);
     server
@@ -42,6 +47,7 @@ pub async fn serve(
         shutdown.await;
         handle.graceful_shutdown(Some(limits.grace));
     });
+    let router = router.layer(middleware::from_fn(unread::read_on));
     let served = server.serve(router.into_make_service()).await;
     stop.abort();
     served

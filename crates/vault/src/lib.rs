@@ -40,7 +40,6 @@ mod server;
 mod service;
 mod store;
 mod trust;
-mod unread;
 mod upkeep;
 mod vault;
 

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use strongroom_connections::{Peer, unread};
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -21,10 +22,8 @@ use crate::config::Limits;
 use crate::data_plane;
 use crate::entra;
 use crate::faults;
-use crate::listeners::Peer;
 use crate::resource_manager;
 use crate::service::Service;
-use crate::unread;
 
 /// A client's own id for its request is echoed up to this length.
 const MAX_ECHO: usize = 256;

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod bootstrapping;
+mod connections;
 mod harness;
 mod listing;
 mod pipelines;

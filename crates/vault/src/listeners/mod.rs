@@ -1,9 +1,7 @@
 //! The sockets that a vault listens on, and how what comes in is bounded.
 //!
-//! [`Listeners`] holds all of them: the one with TLS for vaults and tokens, and the plain ones. [`connection`] bounds how many
+//! [`Listeners`] holds all of them: the one with TLS for vaults and tokens, and the plain ones. [`Bounded`] bounds how many
 //! connections there are and how long one may stand still; here stand the bounds on handshakes, heads and streams.
-
-mod connection;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -12,11 +10,9 @@ use std::time::Duration;
 use axum::Router;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use strongroom_connections::{Bounded, Peer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-
-use connection::Bounded;
-pub(crate) use connection::Peer;
 
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};

@@ -23,7 +23,9 @@ const MAX_REST: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads what the handler left unread, or has the connection end. Streams of HTTP/2 end one by one: they need nothing.
-pub(crate) async fn read_on(request: Request, next: Next) -> Response {
+///
+/// A layer of `axum::middleware::from_fn`: outside of whatever refuses calls or bounds their time.
+pub async fn read_on(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() || request.version() >= Version::HTTP_2 {
         return next.run(request).await;
     }
