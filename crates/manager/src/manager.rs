@@ -104,6 +104,19 @@ impl Manager {
         self
     }
 
+    /// The vault of the configured provider, if it has one.
+    pub(crate) fn vault(&self) -> Option<&Arc<dyn Provider>> {
+        match &self.keeping {
+            Keeping::Managed(vault) => Some(vault),
+            Keeping::InDatabase(vault) => vault.as_ref(),
+        }
+    }
+
+    /// Every vault that is known: the configured one, and those that secrets may still be kept in.
+    pub(crate) fn vaults(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.vault().into_iter().chain(&self.former)
+    }
+
     /// The provider's name in configuration files: what ingestion is told to use.
     pub fn provider_name(&self) -> &str {
         &self.provider_name

@@ -11,52 +11,80 @@ use strongroom_secrets::{
     ErrorKind, ListScope, NewSecret, Provider, SecretName, SecretProperties, SecretUpdate,
 };
 
+use crate::Manager;
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
 use crate::lease::Lease;
 use crate::ownership::{TaggedOwner, before_adoption, intent_of};
-use crate::placing::latest_properties;
-use crate::{Keeping, Manager};
+use crate::placing::{id_of, latest_properties};
 
 /// How many intents one round takes on.
 const ROUND: u32 = 100;
+/// How many rounds follow each other at most. What is left then is for the next time.
+const MOST_ROUNDS: u32 = 1000;
 /// How long settled intents are kept, for whoever wants to know what happened.
 const KEEP_SETTLED: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Where an abandoned intent has to be settled.
+enum Place<'a> {
+    /// At this vault.
+    Known(&'a Arc<dyn Provider>),
+    /// At a vault that is not described here.
+    Unknown(&'a str),
+    /// Nowhere: nothing is written under it.
+    Nowhere,
+}
+
 impl Manager {
     /// Settles the intents that nobody works on any more: those whose lease is long over, and those whose holder's name
-    /// begins with one of `dead_holders`. Answers how many were settled. One that cannot be settled now is left for later.
+    /// begins with one of `dead_holders`; each at the vault that it is about. Answers how many were settled. One that cannot be
+    /// settled now is left for later.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn settle_abandoned(&self, dead_holders: &[&str]) -> Result<usize, WriteError> {
-        match &self.keeping {
-            Keeping::Managed(vault) => self.settle_abandoned_at(vault, dead_holders).await,
-            Keeping::InDatabase(_) => Ok(0),
-        }
-    }
-
-    /// The same, at a vault that may be another than the configured one: what was left half-way there before that changed.
-    pub(crate) async fn settle_abandoned_at(
-        &self,
-        vault: &Arc<dyn Provider>,
-        dead_holders: &[&str],
-    ) -> Result<usize, WriteError> {
         let mut settled = 0;
-        for intent in self.store.abandoned_intents(self.timing.grace(), dead_holders, ROUND).await? {
-            let Some(claim) = self.store.claim_intent(&intent, &self.holder, self.timing.lease).await? else {
-                continue;
-            };
-            reach(Step::IntentClaimed);
-            let intent = Intent { claim, holder: self.holder.clone(), ..intent };
-            match self.settle(vault, &intent).await {
-                Ok(()) => settled += 1,
-                Err(error) => {
-                    tracing::warn!(name = %intent.name, %error, "an interrupted write could not be settled; it will be tried again");
-                }
+        for _ in 0..MOST_ROUNDS {
+            let abandoned = self.store.abandoned_intents(self.timing.grace(), dead_holders, ROUND).await?;
+            let before = settled;
+            for intent in abandoned {
+                settled += usize::from(self.settle_one_abandoned(intent).await?);
+            }
+            if settled == before {
+                break;
             }
         }
         Ok(settled)
+    }
+
+    async fn settle_one_abandoned(&self, intent: Intent) -> Result<bool, WriteError> {
+        let Some(claim) = self.store.claim_intent(&intent, &self.holder, self.timing.lease).await? else {
+            return Ok(false);
+        };
+        reach(Step::IntentClaimed);
+        let intent = Intent { claim, holder: self.holder.clone(), ..intent };
+        let done = match self.place_of(&intent) {
+            Place::Known(vault) => self.settle(vault, &intent).await,
+            Place::Nowhere => self.mark_settled(&intent, self.timing.grace()).await,
+            // Its name is free again here. Whoever works with that vault next finds it by its recheck, which is due at once.
+            Place::Unknown(vault) => {
+                tracing::warn!(name = %intent.name, vault, "an interrupted write to a vault that is not configured here will be taken back by the next migration that is");
+                self.mark_settled(&intent, Duration::ZERO).await
+            }
+        };
+        if let Err(error) = &done {
+            tracing::warn!(name = %intent.name, %error, "an interrupted write could not be settled; it will be tried again");
+        }
+        Ok(done.is_ok())
+    }
+
+    /// Where what an intent may have left has to be looked for.
+    fn place_of<'a>(&'a self, intent: &'a Intent) -> Place<'a> {
+        let Some(id) = intent.vault.as_deref() else { return Place::Nowhere };
+        match self.vaults().find(|vault| id_of(vault) == id) {
+            Some(vault) => Place::Known(vault),
+            None => Place::Unknown(id),
+        }
     }
 
     /// What a running server does every now and then: settles what was abandoned, looks once more at what was settled, and
@@ -66,12 +94,18 @@ impl Manager {
     /// If the database fails.
     pub async fn sweep(&self) -> Result<(), WriteError> {
         self.settle_abandoned(&[]).await?;
-        if let Keeping::Managed(vault) = &self.keeping {
-            for intent in self.store.due_rechecks(ROUND).await? {
+        self.recheck_settled().await?;
+        self.store.forget_settled(KEEP_SETTLED).await?;
+        Ok(())
+    }
+
+    /// Looks once more at what was settled, in each vault that is known.
+    pub(crate) async fn recheck_settled(&self) -> Result<(), WriteError> {
+        for vault in self.vaults() {
+            for intent in self.store.due_rechecks(&id_of(vault), ROUND).await? {
                 self.recheck(vault, &intent).await?;
             }
         }
-        self.store.forget_settled(KEEP_SETTLED).await?;
         Ok(())
     }
 
@@ -80,7 +114,11 @@ impl Manager {
         let lease = self.lease_on(intent.claim);
         self.put_right(vault, intent, &lease).await?;
         reach(Step::VaultPutRight);
-        self.store.settle_intent(&self.holder, intent.claim, self.timing.grace()).await?;
+        self.mark_settled(intent, self.timing.grace()).await
+    }
+
+    async fn mark_settled(&self, intent: &Intent, recheck: Duration) -> Result<(), WriteError> {
+        self.store.settle_intent(&self.holder, intent.claim, recheck).await?;
         Ok(())
     }
 
@@ -94,6 +132,7 @@ impl Manager {
             entity_kind: settled.entity_kind,
             entity: settled.entity,
             field: settled.field.clone(),
+            vault: None,
         };
         let opened = self.store.open_intents(&self.holder, &[guard], self.timing.lease).await?;
         let Opened::All(claims) = opened else { return Ok(()) };
@@ -127,6 +166,12 @@ impl Manager {
             }
             Err(error) => return Err(error.into()),
         };
+        // Whoever came later found that very version right and committed it, so there is nothing to take back.
+        if let Some(owner) = self.store.owner(&intent.name).await?
+            && latest.version.as_ref() == Some(&owner.version)
+        {
+            return Ok(());
+        }
         let ours = match TaggedOwner::read(&latest.tags, self.installation) {
             TaggedOwner::Ours { .. } => true,
             TaggedOwner::Nobody | TaggedOwner::Other => false,

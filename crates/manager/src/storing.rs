@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
-use crate::placing::{Placed, Prepared};
+use crate::placing::{Placed, Prepared, id_of};
 use crate::sorting::fully_qualified_name;
 use crate::{Keeping, Manager};
 
@@ -217,6 +217,7 @@ impl Manager {
                 entity_kind: owner.kind,
                 entity: owner.entity,
                 field: owner.field.clone(),
+                vault: self.vault().map(id_of),
             });
         }
         intents.sort_by(|one, other| one.name.cmp(&other.name));
@@ -235,6 +236,7 @@ impl Manager {
                     field: intent.field,
                     version_before: None,
                     deleted_before: false,
+                    vault: intent.vault,
                 })
                 .collect()),
         }
@@ -276,5 +278,6 @@ fn journal_entry(placed: &Placed) -> JournalEntry {
         field: placed.owner.field.to_string(),
         name: placed.name.clone(),
         version: placed.version.clone(),
+        vault: Some(placed.vault.clone()),
     }
 }

@@ -18,7 +18,7 @@ use crate::{Metastore, StoreError, Transaction};
 const NOW: &str = "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)";
 
 const COLUMNS: &str =
-    "id, kind, name, entity_type, entity_id, field, holder, claim, version_before, deleted_before";
+    "id, kind, name, entity_type, entity_id, field, holder, claim, version_before, deleted_before, vault";
 
 /// The id of an intent; the version that was written under it carries it as a tag.
 pub type IntentId = Uuid;
@@ -56,6 +56,8 @@ pub struct NewIntent {
     pub entity: Uuid,
     /// The field, as text.
     pub field: String,
+    /// The vault that is written to, by the name that it has for people; `None` if nothing is written.
+    pub vault: Option<String>,
 }
 
 /// What proves that one holds an intent: it is void as soon as another has claimed it.
@@ -88,6 +90,8 @@ pub struct Intent {
     pub version_before: Option<SecretVersion>,
     /// Whether the secret was soft-deleted before anything was written.
     pub deleted_before: bool,
+    /// The vault that is written to; `None` if nothing is written.
+    pub vault: Option<String>,
 }
 
 /// What came of [`Metastore::open_intents`].
@@ -278,16 +282,18 @@ impl Metastore {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Settled intents whose name is to be looked at once more, since a late write can still have landed.
+    /// Settled intents whose name is to be looked at once more in `vault`, since a late write can still have landed, or since
+    /// whoever settled them did not know that vault.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn due_rechecks(&self, limit: u32) -> Result<Vec<Intent>, StoreError> {
+    pub async fn due_rechecks(&self, vault: &str, limit: u32) -> Result<Vec<Intent>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM strongroom_intent WHERE state = 'settled' AND recheck_at <= {NOW} \
+            "SELECT {COLUMNS} FROM strongroom_intent WHERE state = 'settled' AND recheck_at <= {NOW} AND vault = ? \
              ORDER BY recheck_at LIMIT ?"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&self.readers).await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vault).bind(limit).fetch_all(&self.readers).await?;
         rows.iter().map(decode).collect()
     }
 
@@ -349,8 +355,8 @@ impl Transaction {
         let mut sorted: Vec<&NewIntent> = intents.iter().collect();
         sorted.sort_by(|one, other| one.name.cmp(&other.name));
         let sql = format!(
-            "INSERT INTO strongroom_intent (id, kind, name, open_key, entity_type, entity_id, field, holder, claim, \
-             lease_end, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, {NOW} + ?, 'open') ON CONFLICT (open_key) DO NOTHING"
+            "INSERT INTO strongroom_intent (id, kind, name, open_key, entity_type, entity_id, field, holder, vault, claim, \
+             lease_end, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, {NOW} + ?, 'open') ON CONFLICT (open_key) DO NOTHING"
         );
         let mut claims = Vec::with_capacity(sorted.len());
         for intent in sorted {
@@ -366,6 +372,7 @@ impl Transaction {
                 .bind(intent.entity.to_string())
                 .bind(&intent.field)
                 .bind(holder)
+                .bind(intent.vault.as_deref())
                 .bind(millis(lease))
                 .execute(&mut *self.inner)
                 .await?;
@@ -423,6 +430,7 @@ fn decode(row: &SqliteRow) -> Result<Intent, StoreError> {
         field: row.try_get("field")?,
         version_before: row.try_get::<Option<String>, _>("version_before")?.map(SecretVersion::new),
         deleted_before: row.try_get("deleted_before")?,
+        vault: row.try_get("vault")?,
     })
 }
 

@@ -25,5 +25,5 @@ pub use lock::MigrationLock;
 pub use owners::{OwnReference, Owner};
 pub use relationships::{Relation, Relationship};
 pub use rows::{Cursor, Include, ListQuery, Row};
-pub use runs::JournalEntry;
+pub use runs::{JournalEntry, NewRun, Progress, RunRecord};
 pub use sqlite::{Access, Metastore, Options, Transaction};

@@ -41,6 +41,26 @@ impl Metastore {
         Ok(MigrationLock { _file: file })
     }
 
+    /// Whether a migration is running on this database now. Nothing is written, and nobody is kept from anything.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub fn migration_is_running(&self) -> Result<bool, StoreError> {
+        let path = self.lock_path();
+        let failed = |source| StoreError::File { path: path.clone(), source };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(failed(source)),
+        };
+        // A shared lock is refused while the lock is held, and gone again when the file is closed.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
     fn lock_path(&self) -> PathBuf {
         let mut name = self.path().file_name().unwrap_or_default().to_owned();
         name.push(".migration-lock");

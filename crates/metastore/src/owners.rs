@@ -1,7 +1,7 @@
 //! Whose secret a name is, and which names users typed themselves.
 
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _};
 use strongroom_entities::EntityKind;
 use strongroom_secrets::{SecretName, SecretVersion};
 use uuid::Uuid;
@@ -70,6 +70,27 @@ impl Metastore {
                 .fetch_all(&self.readers)
                 .await?;
         rows.iter().map(|row| Ok((uuid(row.try_get("entity_id")?)?, row.try_get("field")?))).collect()
+    }
+}
+
+impl Metastore {
+    /// The secrets that are kept for any of these entities: as many as a page of an inventory has, not more.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn owned_by_any(&self, entities: &[Uuid]) -> Result<Vec<Owner>, StoreError> {
+        if !self.has_own_tables || entities.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE entity_id IN ({})",
+            placeholders(entities.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for entity in entities {
+            query = query.bind(entity.to_string());
+        }
+        query.fetch_all(&self.readers).await?.iter().map(decode).collect()
     }
 }
 
@@ -174,6 +195,11 @@ fn decode(row: &SqliteRow) -> Result<Owner, StoreError> {
         version: SecretVersion::new(row.try_get::<String, _>("version")?),
         name: SecretName::new(name.clone()).map_err(|_| broken("its name is not legal"))?,
     })
+}
+
+/// As many question marks as there are values.
+pub(crate) fn placeholders(count: usize) -> String {
+    vec!["?"; count].join(", ")
 }
 
 fn uuid(text: String) -> Result<Uuid, StoreError> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::inventory::{Content, Entry, PAGE};
 use super::plan::Plan;
 use super::report::{Failure, Report};
+use super::runs::Log;
 use super::{MigrateError, MigrateOptions, Watcher};
 use crate::error::WriteError;
 use crate::placing::{Custom, Placed, Prepared};
@@ -21,10 +22,11 @@ const ATTEMPTS: usize = 3;
 /// A migration under way.
 pub(super) struct Run<'a> {
     pub(super) manager: &'a Manager,
-    options: MigrateOptions,
+    options: &'a MigrateOptions,
     plan: &'a Plan,
     pub(super) custom: Custom,
     pub(super) report: Report,
+    log: Log,
 }
 
 /// An entity whose values are where they shall be, before its row is updated.
@@ -59,23 +61,24 @@ impl Manager {
     pub async fn apply_migration(
         &self,
         plan: &Plan,
-        options: MigrateOptions,
+        options: &MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<Report, MigrateError> {
         let started = Instant::now();
         let run = plan.report.run;
-        // We hold the lock, so whoever migrated before is dead. What was left half-way at a vault that is left must be put right
-        // before anything is read there.
-        for vault in self.left_vaults() {
-            self.settle_abandoned_at(vault, &[MIGRATION_HOLDER]).await?;
-        }
+        // We hold the lock, so whoever migrated before is dead. What was left half-way must be put right before anything is
+        // read where it was left.
         self.settle_abandoned(&[MIGRATION_HOLDER]).await?;
-        self.store.start_run(run, self.clock.now_millis()).await?;
+        self.recheck_settled().await?;
+        self.need_run(run).await?;
         let report = Report { run, conflicts: plan.report.conflicts.clone(), ..Report::default() };
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
-        let mut run = Run { manager: self, options, plan, custom, report };
+        let mut log = Log::of(run);
+        log.progress.total = plan.report.entities.seen;
+        let mut run = Run { manager: self, options, plan, custom, report, log };
         watcher.total(plan.report.entities.seen);
         run.go(watcher).await?;
+        run.log.note_now(self).await?;
         let mut report = run.report;
         report.seconds = started.elapsed().as_secs_f64();
         let outcome = if report.failures.is_empty() { "done" } else { "failed" };
@@ -110,6 +113,9 @@ impl Run<'_> {
                     return Ok(());
                 }
                 watcher.advance(count);
+                self.log.progress.done += count;
+                self.log.progress.changed = self.report.entities.changed;
+                self.log.note(self.manager).await?;
                 after = page.next;
                 if after.is_none() {
                     break;

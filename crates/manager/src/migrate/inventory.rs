@@ -60,7 +60,7 @@ impl Entry {
 
 impl Manager {
     /// Looks into a row.
-    pub(super) fn take_stock(&self, row: Row, options: MigrateOptions) -> Entry {
+    pub(super) fn take_stock(&self, row: Row, options: &MigrateOptions) -> Entry {
         let fields = strongroom_entities::walk(row.kind, &row.json)
             .fields
             .into_iter()
@@ -72,7 +72,7 @@ impl Manager {
         Entry { fqn: fully_qualified_name(&row.json), row, fields }
     }
 
-    fn content(&self, document: &Value, field: &FieldPath, options: MigrateOptions) -> Content {
+    fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
         let Some(Value::String(stored)) = field.get(document) else {
             return Content::Doubtful(
                 "holds something else than a text where a password should be: correct the entity".to_owned(),

@@ -9,8 +9,10 @@ mod apply;
 mod back;
 mod inventory;
 mod leads;
+mod options;
 pub mod plan;
 pub mod report;
+mod runs;
 mod sideways;
 mod to_vault;
 
@@ -19,19 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::WriteError;
 
 pub use apply::holder;
+pub use options::MigrateOptions;
 pub use plan::{Plan, PlannedAction, PlannedField};
 pub use report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
-
-/// What the user decided about doubtful cases.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct MigrateOptions {
-    /// A text that begins with `secret:` but is no reference is a password.
-    pub literal: bool,
-    /// Secrets in the vault that Strongroom did not write may be taken over.
-    pub adopt: bool,
-    /// Conflicts are left as they are, and everything else is migrated.
-    pub skip_conflicts: bool,
-}
 
 /// Why a migration did not start, or could not go on. What concerns one entity is in the [`Report`] instead.
 #[derive(Debug, thiserror::Error)]

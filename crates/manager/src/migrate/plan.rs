@@ -76,7 +76,7 @@ pub struct Plan {
 /// Makes a plan, page by page.
 struct Planner<'a> {
     manager: &'a Manager,
-    options: MigrateOptions,
+    options: &'a MigrateOptions,
     plan: Plan,
     /// The fields that want a name, by the name's key.
     wanted: HashMap<String, Vec<usize>>,
@@ -93,7 +93,7 @@ impl Manager {
     /// [`MigrateError`] if there is no vault to migrate to, or the vault or the database cannot be read.
     pub async fn plan_migration(
         &self,
-        options: MigrateOptions,
+        options: &MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<Plan, MigrateError> {
         let report = Report { run: self.random.uuid(), ..Report::default() };

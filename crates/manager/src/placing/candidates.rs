@@ -98,9 +98,12 @@ impl Manager {
     }
 
     /// Opens the intents of all candidates. A name that stays in another's hands longer than our patience drops out.
+    ///
+    /// `vault` is where they will be written to; `None` if they are only guarded.
     pub(super) async fn open_candidates(
         &self,
         mut candidates: Vec<Candidate>,
+        vault: Option<&str>,
     ) -> Result<(Vec<(Candidate, Claim)>, Vec<(usize, WriteError)>), WriteError> {
         let mut busy = Vec::new();
         let mut patience_ends = Instant::now() + self.timing.patience;
@@ -116,6 +119,7 @@ impl Manager {
                     entity_kind: candidate.wanted.owner.kind,
                     entity: candidate.wanted.owner.entity,
                     field: candidate.wanted.owner.field.to_string(),
+                    vault: vault.map(str::to_owned),
                 })
                 .collect();
             match self.store.open_intents(&self.holder, &intents, self.timing.lease).await? {

@@ -8,7 +8,7 @@ use strongroom_secrets::{
 };
 
 use super::looking::Look;
-use super::{Action, Custom, Placed, Prepared, Progress};
+use super::{Action, Custom, Placed, Prepared, Progress, id_of};
 use crate::Manager;
 use crate::crash::{Step, reach};
 use crate::error::WriteError;
@@ -65,7 +65,7 @@ impl Manager {
             }
             reach(Step::VersionVerified);
         }
-        Ok(Placed { owner, name, version, written })
+        Ok(Placed { owner, name, version, written, vault: id_of(vault) })
     }
 
     /// Recovers a secret that was not found among the deleted ones when it was looked at: its deletion was still under way,

@@ -47,7 +47,7 @@ impl Manager {
             })
             .collect();
         let mut by_name = HashMap::new();
-        let (opened, busy) = self.open_candidates(candidates).await?;
+        let (opened, busy) = self.open_candidates(candidates, None).await?;
         if !opened.is_empty() {
             reach(Step::IntentsOpened);
         }
@@ -65,6 +65,7 @@ impl Manager {
                 action,
                 kept: Kept::default(),
                 progress,
+                vault: None,
             };
             by_name.insert(name, Ok(guard));
         }

@@ -61,6 +61,8 @@ pub(crate) struct Prepared {
     action: Action,
     kept: Kept,
     progress: Progress,
+    /// The vault that it is written to; `None` for a guard, under which nothing is.
+    vault: Option<String>,
 }
 
 /// What others gave to the version before, and a new version of the same secret keeps.
@@ -113,6 +115,8 @@ pub(crate) struct Placed {
     pub(crate) version: SecretVersion,
     /// Whether a new version was written.
     pub(crate) written: bool,
+    /// The vault, by the name that intents and the journal have for it.
+    pub(crate) vault: String,
 }
 
 /// A batch whose intents are open.
@@ -140,8 +144,14 @@ impl Prepared {
             field: self.wanted.owner.field.to_string(),
             version_before: self.before.clone(),
             deleted_before: self.deleted_before,
+            vault: self.vault.clone(),
         }
     }
+}
+
+/// What intents and the journal call a vault: the name that it has for people, which says where it is.
+pub(crate) fn id_of(vault: &Arc<dyn Provider>) -> String {
+    vault.to_string()
 }
 
 impl Batch {
@@ -165,6 +175,7 @@ impl Manager {
         custom: &Custom,
     ) -> Result<Batch, WriteError> {
         let since = Instant::now();
+        let vault_id = id_of(vault);
         let mut results: Vec<Option<Result<Prepared, WriteError>>> = wanted.iter().map(|_| None).collect();
         let mut pending: Vec<(usize, Wanted, usize)> =
             wanted.into_iter().enumerate().map(|(index, wanted)| (index, wanted, 0)).collect();
@@ -182,7 +193,7 @@ impl Manager {
                     Err(refusal) => results[index] = Some(Err(refusal)),
                 }
             }
-            let (opened, busy) = self.open_candidates(candidates).await?;
+            let (opened, busy) = self.open_candidates(candidates, Some(&vault_id)).await?;
             for (index, error) in busy {
                 results[index] = Some(Err(error));
             }
@@ -206,6 +217,7 @@ impl Manager {
                             action,
                             kept,
                             progress,
+                            vault: Some(vault_id.clone()),
                         }));
                         continue;
                     }

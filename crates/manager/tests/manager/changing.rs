@@ -24,8 +24,8 @@ fn managed(vault: &MemoryProvider) -> Keeping {
 }
 
 async fn migrate(world: &World, options: MigrateOptions) -> Report {
-    let plan = world.manager.plan_migration(options, &StopFlag::default()).await.unwrap();
-    let report = world.manager.apply_migration(&plan, options, &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&options, &StopFlag::default()).await.unwrap();
+    let report = world.manager.apply_migration(&plan, &options, &StopFlag::default()).await.unwrap();
     if report.failures.is_empty() {
         assert_eq!(report.entities, plan.report.entities, "the plan said what would happen");
         assert_eq!(report.secrets.returned, plan.report.secrets.returned);
@@ -95,7 +95,7 @@ async fn clear_text_is_encrypted_where_the_database_keeps_passwords() {
     world.plant(KIND, &service(1, "clear", "clear text")).await;
     world.plant(KIND, &service(2, "closed", &fernet().encrypt(&"closed".into()))).await;
     let db = world.under("db", Keeping::InDatabase(None), &[]).await;
-    let plan = db.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = db.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     let actions: Vec<_> = plan.fields.iter().map(|field| field.action).collect();
     assert_eq!(actions, [PlannedAction::Encrypt, PlannedAction::Keep]);
     let closed = world.password_in_row(Uuid::from_u128(2)).await;
@@ -116,7 +116,7 @@ async fn a_users_own_reference_stays_under_azure_kv_and_is_a_conflict_under_db()
     world.create(&service(3, "own", "secret:my-own")).await.unwrap();
 
     let db = world.under("db", Keeping::InDatabase(None), &[&world.vault]).await;
-    let plan = db.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = db.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 1, "{:?}", plan.report);
     assert_eq!(plan.report.conflicts[0].name, "my-own");
 
@@ -210,7 +210,7 @@ async fn a_write_to_the_old_vault_while_it_is_left_is_not_lost() {
     let world = two_services().await;
     let new = vault();
     let there = world.under("managed-file", managed(&new), &[&world.vault]).await;
-    let plan = there.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = there.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     // A server that still works with the old vault changes a password between our reading and our writing.
     let name = world.vault.names().into_iter().find(|name| name.as_str().contains("sales")).unwrap();
     let old = world.vault.clone();
@@ -223,7 +223,7 @@ async fn a_write_to_the_old_vault_while_it_is_left_is_not_lost() {
     });
     let running = tokio::spawn(async move {
         let options = MigrateOptions::default();
-        there.manager.apply_migration(&plan, options, &StopFlag::default()).await.unwrap()
+        there.manager.apply_migration(&plan, &options, &StopFlag::default()).await.unwrap()
     });
     while seen.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
@@ -240,13 +240,13 @@ async fn without_the_vault_that_holds_them_references_are_a_conflict_and_nothing
     let world = two_services().await;
     let new = vault();
     let there = world.under("managed-file", managed(&new), &[]).await;
-    let plan = there.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = there.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 2, "{:?}", plan.report);
     assert!(plan.report.conflicts[0].reason.contains("no configured vault holds"), "{:?}", plan.report);
     assert_eq!((plan.report.entities.failed, plan.report.entities.unchanged), (2, 0));
 
     let db = world.under("db", Keeping::InDatabase(None), &[]).await;
-    let plan = db.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = db.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 2, "{:?}", plan.report);
 }
 
@@ -262,8 +262,8 @@ async fn a_folder_of_files_takes_what_a_vault_held_and_gives_it_back() {
     assert!(report.failures.is_empty() && report.conflicts.is_empty(), "{report:?}");
     let home = world.under("db", Keeping::InDatabase(None), &[]).await;
     let home = home.manager.with_former_vaults(vec![files]);
-    let plan = home.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
-    let report = home.apply_migration(&plan, MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = home.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let report = home.apply_migration(&plan, &MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(report.secrets.returned, 2, "{report:?}");
     assert_eq!(decrypted(&world, 1).await, "one");
 }

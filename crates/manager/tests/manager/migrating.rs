@@ -10,8 +10,8 @@ use strongroom_secrets::{ErrorKind, NewSecret, Provider, SecretValue};
 use crate::harness::{KIND, World, fernet, id_of, name, service};
 
 async fn migrate(world: &World, options: MigrateOptions) -> Report {
-    let plan = world.manager.plan_migration(options, &StopFlag::default()).await.unwrap();
-    world.manager.apply_migration(&plan, options, &StopFlag::default()).await.unwrap()
+    let plan = world.manager.plan_migration(&options, &StopFlag::default()).await.unwrap();
+    world.manager.apply_migration(&plan, &options, &StopFlag::default()).await.unwrap()
 }
 
 fn encrypted(number: u128, name: &str, password: &str) -> Value {
@@ -126,13 +126,13 @@ async fn running_twice_changes_nothing() {
 async fn a_plan_writes_nothing_and_counts_as_the_migration_does() {
     let world = World::new().await;
     let rows = plant_recorded_rows(&world, "before").await;
-    let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(world.vault.count(Operation::Set) + world.vault.count(Operation::Update), 0);
     for (kind, before) in rows {
         assert_eq!(world.store.get(kind, id_of(&before)).await.unwrap().unwrap().json, before);
     }
     let options = MigrateOptions::default();
-    let report = world.manager.apply_migration(&plan, options, &StopFlag::default()).await.unwrap();
+    let report = world.manager.apply_migration(&plan, &options, &StopFlag::default()).await.unwrap();
     assert_eq!(report.entities, plan.report.entities);
     assert_eq!(report.secrets.written, plan.report.secrets.written);
 }
@@ -162,7 +162,7 @@ async fn colliding_names_are_found_before_anything_is_written() {
     let world = World::with(NamingScheme::Openmetadata).await;
     world.plant(KIND, &encrypted(1, "my_svc", "one")).await;
     world.plant(KIND, &encrypted(2, "mysvc", "two")).await;
-    let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 1);
     let conflict = &plan.report.conflicts[0];
     assert_eq!(conflict.name, "openmetadata-database-mysvc-authtype-password");
@@ -178,7 +178,7 @@ async fn a_wrong_fernet_key_is_a_conflict_of_every_field() {
     ))
     .unwrap();
     world.plant(KIND, &service(1, "sales", &other.encrypt(&"x".into()))).await;
-    let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 1);
     assert!(plan.report.conflicts[0].reason.contains("Fernet key"));
 }
@@ -226,7 +226,7 @@ async fn a_foreign_secret_is_a_conflict_until_it_may_be_adopted() {
     let taken = name("openmetadata-database-sales-authtype-password");
     world.vault.set(&taken, NewSecret { value: "theirs".into(), ..NewSecret::default() }).await.unwrap();
     world.plant(KIND, &encrypted(1, "sales", "ours")).await;
-    let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     assert_eq!(plan.report.conflicts.len(), 1, "{:?}", plan.report);
     let report = migrate(&world, MigrateOptions { adopt: true, ..MigrateOptions::default() }).await;
     assert_eq!(report.secrets.written, 1, "{report:?}");
@@ -239,10 +239,10 @@ async fn a_vault_that_dies_ends_the_run_soon_and_says_so() {
     for number in 1..=130 {
         world.plant(KIND, &encrypted(number, &format!("svc{number}"), "pw")).await;
     }
-    let plan = world.manager.plan_migration(MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
     world.vault.inject(|_| Some(Fault::Before(ErrorKind::Unavailable)));
     let options = MigrateOptions::default();
-    let report = world.manager.apply_migration(&plan, options, &StopFlag::default()).await.unwrap();
+    let report = world.manager.apply_migration(&plan, &options, &StopFlag::default()).await.unwrap();
     assert_eq!(report.entities.changed, 0);
     assert!(report.failures.last().unwrap().error.contains("run it again"));
     assert!(world.vault.count(Operation::Get) < 130);

@@ -152,13 +152,13 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
 
     step(4, "The plan says what a migration would do, and writes nothing:")?;
     let (options, watcher) = (MigrateOptions::default(), StopFlag::default());
-    let plan = server.manager.plan_migration(options, &watcher).await?;
+    let plan = server.manager.plan_migration(&options, &watcher).await?;
     tell_plan(&plan, false)?;
     ensure!(plan.report.conflicts.is_empty(), "the plan has conflicts; start again with an empty --data-dir");
 
     step(5, "The migration writes each password to the vault, reads it back, and leaves a reference:")?;
     let lock = server.store.lock_migration("quickstart")?;
-    let report = server.manager.apply_migration(&plan, options, &watcher).await?;
+    let report = server.manager.apply_migration(&plan, &options, &watcher).await?;
     drop(lock);
     tell_report(&report, false)?;
     ensure!(report.failures.is_empty(), "the migration failed");

@@ -1,5 +1,7 @@
 //! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them.
 
+mod options;
+
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
@@ -11,11 +13,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use strongroom_config::{Environment, FernetKey, SecretsManager, Settings};
 use strongroom_manager::Keeping;
-use strongroom_manager::migrate::{self, MigrateOptions, Plan, PlannedAction, Report, Watcher};
+use strongroom_manager::migrate::{self, Plan, PlannedAction, Report, Watcher};
 use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::Random;
 use strongroom_secrets::random::SystemRandom;
 
+use self::options::Decisions;
 use crate::exit::{CONFLICTS, FAILED, Usage};
 use crate::signals::Signals;
 use crate::{data_folder, vaults, wiring};
@@ -38,21 +41,8 @@ pub(crate) struct MigrateSecretsArgs {
     /// Answer with JSON on stdout
     #[arg(long)]
     json: bool,
-    /// A text that begins with secret: but is no reference is a password
-    #[arg(long)]
-    literal: bool,
-    /// Take over secrets in the vault that Strongroom did not write
-    #[arg(long)]
-    adopt: bool,
-    /// Leave conflicts as they are, and migrate everything else
-    #[arg(long)]
-    skip_conflicts: bool,
-}
-
-impl MigrateSecretsArgs {
-    fn options(&self) -> MigrateOptions {
-        MigrateOptions { literal: self.literal, adopt: self.adopt, skip_conflicts: self.skip_conflicts }
-    }
+    #[command(flatten)]
+    decisions: Decisions,
 }
 
 /// Runs the command.
@@ -77,17 +67,18 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
     let manager = wiring::manager(&settings, &store, keeping, provider, fernet, holder).await?;
     let manager = manager.with_former_vaults(former);
     let show = Bar::new("reading", !args.json);
-    let plan = manager.plan_migration(args.options(), &show).await?;
+    let options = args.decisions.options();
+    let plan = manager.plan_migration(&options, &show).await?;
     show.clear();
     let conflicts = !plan.report.conflicts.is_empty();
-    if args.plan || (conflicts && !args.skip_conflicts) {
+    if args.plan || (conflicts && !options.skip_conflicts) {
         tell_plan(&plan, args.json)?;
         return Ok(if conflicts { ExitCode::from(CONFLICTS) } else { ExitCode::SUCCESS });
     }
     let mut signals = Signals::listen()?;
     let bar = Bar::new("migrating", !args.json);
     let report = tokio::select! {
-        report = manager.apply_migration(&plan, args.options(), &bar) => report?,
+        report = manager.apply_migration(&plan, &options, &bar) => report?,
         never = stop_when_asked(&mut signals, &bar) => match never {},
     };
     bar.clear();
