@@ -1,12 +1,11 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # The subcommands of OpenMetadata's script of this name that Strongroom takes over: migrate-secrets.
 #
-# The options of the script itself stand before the subcommand, as they always did. What follows it goes to Strongroom.
-set -euo pipefail
+# Its own options stand before the subcommand, as they always did. What follows it goes to Strongroom. Plain sh: it is called as
+# `sh bootstrap/openmetadata-ops.sh` too, and sh is another shell on each system.
+set -eu
 
-bootstrap=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly bootstrap
-readonly wrong_usage=2
+wrong_usage=2
 
 usage() {
     cat <<'TEXT'
@@ -19,12 +18,13 @@ Subcommands:
 
 Options:
   -c, --config FILE  The configuration (default: ../conf/openmetadata.yaml beside this script's folder)
-  -d, --debug        Write a detailed log to standard error
+  -d, --debug        Write a detailed log to standard error; so does the variable `debug`, if it is set
   -h, --help         Show this text
   -V, --version      Show Strongroom's version
 
 Environment:
   STRONGROOM_BIN     The program `strongroom` (default: the one on the path, else ../target/release/strongroom)
+  JAVA_HOME, CLASSPATH and OPENMETADATA_OPTS mean nothing here: there is no Java.
 
 Exit codes of migrate-secrets: 0 done; 1 something failed, and the report says what; 2 wrong usage or configuration;
 3 conflicts were found and nothing was written.
@@ -36,26 +36,45 @@ refuse() {
     exit "$wrong_usage"
 }
 
+# The folder of the script itself, also where it is called through links.
+own_folder() {
+    script=$1
+    links=0
+    while [ -h "$script" ]; do
+        links=$((links + 1))
+        [ "$links" -le 40 ] || refuse "$1 is a link that leads in a circle"
+        target=$(readlink "$script")
+        case $target in
+            /*) script=$target ;;
+            *) script=$(dirname "$script")/$target ;;
+        esac
+    done
+    CDPATH='' cd "$(dirname "$script")" && pwd
+}
+
 find_program() {
-    if [[ -n ${STRONGROOM_BIN:-} ]]; then
-        [[ -x $STRONGROOM_BIN && ! -d $STRONGROOM_BIN ]] ||
+    if [ -n "${STRONGROOM_BIN:-}" ]; then
+        if [ ! -x "$STRONGROOM_BIN" ] || [ -d "$STRONGROOM_BIN" ]; then
             refuse "STRONGROOM_BIN is $STRONGROOM_BIN, which is no program"
+        fi
         printf '%s\n' "$STRONGROOM_BIN"
     elif command -v strongroom >/dev/null; then
         command -v strongroom
-    elif [[ -x $bootstrap/../target/release/strongroom ]]; then
+    elif [ -x "$bootstrap/../target/release/strongroom" ]; then
         printf '%s\n' "$bootstrap/../target/release/strongroom"
     else
         refuse "the program strongroom was not found; put it on the path, name it in STRONGROOM_BIN, or build it with: cargo build --release"
     fi
 }
 
+bootstrap=$(own_folder "$0")
 config=$bootstrap/../conf/openmetadata.yaml
-debug=
-while (($# > 0)); do
+verbose=${debug:-}
+
+while [ "$#" -gt 0 ]; do
     case $1 in
         -c | --config)
-            (($# > 1)) || refuse "the option $1 needs a file"
+            [ "$#" -gt 1 ] || refuse "the option $1 needs a file"
             config=$2
             shift 2
             ;;
@@ -63,9 +82,21 @@ while (($# > 0)); do
             config=${1#--config=}
             shift
             ;;
-        -d | --debug)
-            debug=yes
+        -c?*)
+            config=${1#-c}
+            config=${config#=}
             shift
+            ;;
+        -d | --debug)
+            verbose=yes
+            shift
+            ;;
+        -d?*)
+            # One-letter options may share a hyphen.
+            verbose=yes
+            rest=-${1#-d}
+            shift
+            set -- "$rest" "$@"
             ;;
         -h | --help)
             usage
@@ -83,7 +114,7 @@ while (($# > 0)); do
 done
 
 # Without a subcommand the reference's script lists what there is, and that is no error.
-if (($# == 0)); then
+if [ "$#" -eq 0 ]; then
     usage
     exit 0
 fi
@@ -91,15 +122,52 @@ subcommand=$1
 shift
 
 case $subcommand in
-    migrate-secrets)
-        program=$(find_program)
-        [[ -f $config ]] || refuse "there is no configuration $config; name it with --config FILE before the subcommand"
-        if [[ -n $debug ]]; then
-            export STRONGROOM_LOG=${STRONGROOM_LOG:-debug}
-        fi
-        exec "$program" migrate-secrets -c "$config" "$@"
+    migrate-secrets) ;;
+    migrate)
+        refuse "Strongroom does not change OpenMetadata's own tables: run the subcommand migrate of OpenMetadata's script, which moves secrets in its own way at the end where a vault is configured; to have Strongroom move them, leave secretsManager as it was until migrate is done, then change it and run migrate-secrets here"
+        ;;
+    info | validate | repair | check-connection | drop-create | changelog | reindex | reindex-rdf | reindexdi | deploy-pipelines | \
+        dbServiceCleanup | relationshipCleanup | tagUsageCleanup | drop-indexes | create-indexes | analyze-tables | \
+        setOpenMetadataUrl | configureEmailSettings | get-security-config | update-security-config | \
+        remove-security-config | install-app | delete-app | create-user | reset-password | syncAlertOffset | \
+        cleanup-flowable-history)
+        refuse "the subcommand $subcommand is OpenMetadata's alone: use its own script for that; here is only migrate-secrets"
         ;;
     *)
-        refuse "Strongroom has no subcommand $subcommand, only migrate-secrets; for all others use OpenMetadata's own script"
+        refuse "there is no subcommand $subcommand; here is only migrate-secrets"
         ;;
 esac
+
+# The options of the script count behind the subcommand too: one turn through all arguments keeps the others in order.
+left=$#
+while [ "$left" -gt 0 ]; do
+    argument=$1
+    shift
+    left=$((left - 1))
+    case $argument in
+        -c | --config)
+            [ "$left" -gt 0 ] || refuse "the option $argument needs a file"
+            config=$1
+            shift
+            left=$((left - 1))
+            ;;
+        --config=*) config=${argument#--config=} ;;
+        -d | --debug) verbose=yes ;;
+        --force)
+            refuse "migrate-secrets needs no --force: each time it is run it does what is left to do"
+            ;;
+        *) set -- "$@" "$argument" ;;
+    esac
+done
+
+program=$(find_program)
+for argument in "$@"; do
+    case $argument in
+        -h | --help) exec "$program" migrate-secrets --help ;;
+    esac
+done
+[ -f "$config" ] || refuse "there is no configuration $config; name it with --config FILE before the subcommand"
+if [ -n "$verbose" ]; then
+    export STRONGROOM_LOG="${STRONGROOM_LOG:-debug}"
+fi
+exec "$program" migrate-secrets -c "$config" "$@"

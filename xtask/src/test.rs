@@ -50,6 +50,13 @@ impl Test {
             debian::install(&["iproute2"], "a test in a network of its own")?;
         }
 
+        // A script of ours is run by each shell that people may have, and checked.
+        for shell in ["dash", "bash", "shellcheck"] {
+            if !exists(Command::new(shell).arg("--version")) {
+                debian::install(&[shell], "the test of bootstrap/openmetadata-ops.sh")?;
+            }
+        }
+
         // One build serves both the program under test and the tests: the same features, so nothing is compiled twice.
         heading("Building the program and the tests");
         let features = TEST_FEATURES.join(",");
