@@ -12,11 +12,11 @@ use crate::ownership::FieldOwner;
 use crate::sorting::fully_qualified_name;
 
 /// How many rows are in hand at a time.
-pub(super) const PAGE: u32 = 64;
+pub(crate) const PAGE: u32 = 64;
 
 /// What a field holds.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A password that is not in the vault; `plain` if it stands in the row unencrypted.
     Value { value: SecretValue, plain: bool },
     /// A reference; `plain` if it stands in the row unencrypted.
@@ -29,28 +29,28 @@ pub(super) enum Content {
 
 /// A row and what its secret fields hold.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) row: Row,
-    pub(super) fqn: String,
-    pub(super) fields: Vec<(FieldPath, Content)>,
+pub(crate) struct Entry {
+    pub(crate) row: Row,
+    pub(crate) fqn: String,
+    pub(crate) fields: Vec<(FieldPath, Content)>,
 }
 
 impl Entry {
-    pub(super) fn owner(&self, field: &FieldPath) -> FieldOwner {
+    pub(crate) fn owner(&self, field: &FieldPath) -> FieldOwner {
         FieldOwner { kind: self.row.kind, entity: self.row.id, field: field.clone() }
     }
 
     /// The entity, for people.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("{} {}", self.row.kind, self.fqn)
     }
 
     /// A field of it, for people.
-    pub(super) fn field_label(&self, field: &FieldPath) -> String {
+    pub(crate) fn field_label(&self, field: &FieldPath) -> String {
         format!("{}: {field}", self.label())
     }
 
-    pub(super) fn doubts(&self) -> impl Iterator<Item = (&FieldPath, &String)> {
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = (&FieldPath, &String)> {
         self.fields.iter().filter_map(|(field, content)| match content {
             Content::Doubtful(reason) => Some((field, reason)),
             _ => None,
@@ -60,7 +60,7 @@ impl Entry {
 
 impl Manager {
     /// Looks into a row.
-    pub(super) fn take_stock(&self, row: Row, options: &MigrateOptions) -> Entry {
+    pub(crate) fn take_stock(&self, row: Row, options: &MigrateOptions) -> Entry {
         let fields = strongroom_entities::walk(row.kind, &row.json)
             .fields
             .into_iter()

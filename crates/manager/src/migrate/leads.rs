@@ -151,7 +151,7 @@ impl Manager {
     }
 
     /// Whether a field's secret would have this name, by any of the rules for names.
-    pub(super) fn would_be_named(&self, entry: &Entry, field: &FieldPath, name: &SecretName) -> bool {
+    pub(crate) fn would_be_named(&self, entry: &Entry, field: &FieldPath, name: &SecretName) -> bool {
         let kind = entry.row.kind;
         let computed = [
             self.naming.openmetadata_name(kind, &entry.fqn, field),

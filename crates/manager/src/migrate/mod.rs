@@ -7,7 +7,7 @@
 
 mod apply;
 mod back;
-mod inventory;
+pub(crate) mod inventory;
 mod leads;
 mod options;
 pub mod plan;
