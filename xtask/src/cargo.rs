@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// The features with which everything is tested: crash points and fuzz targets are compiled in for the tests only.
-pub(crate) const TEST_FEATURES: &[&str] = &["strongroom/failpoints", "strongroom-vault/fuzzing"];
+pub(crate) const TEST_FEATURES: &[&str] = &["strongroom/failpoints", "strongroom-tests/fuzzing"];
 
 /// A cargo that works on the workspace's folder.
 pub(crate) fn cargo() -> Result<Command> {

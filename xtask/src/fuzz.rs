@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: any bytes for what reads what strangers send.
+//! `cargo xtask fuzz`: any bytes for what reads what others write.
 
 use std::{
     fs,
@@ -23,11 +23,11 @@ const LONGEST: u32 = 64 * 1024;
 /// What an input may take at most.
 const LIMITS: [&str; 2] = ["-rss_limit_mb=2048", "-timeout=10"];
 
-/// Call what reads requests with any bytes, and see that what must hold does.
+/// Call what reads requests and files with any bytes, and see that what must hold does.
 ///
 /// With a nightly toolchain (`rustup toolchain install nightly`) libFuzzer does it, which watches what the code does with an
 /// input; what it learns is kept in the user's cache folder. Without one, inputs are made from the kept ones at random, as in
-/// `cargo xtask test`. The kept inputs lie in `crates/vault/fuzz/corpus`; an input that fails belongs there once it is mended.
+/// `cargo xtask test`. The kept inputs lie in `tests/fuzz/corpus`; an input that fails belongs there once it is mended.
 #[derive(Args)]
 pub(crate) struct Fuzz {
     /// One target; all of them, one after the other, if none is named
@@ -44,7 +44,7 @@ impl Fuzz {
     /// Runs the chore.
     pub(crate) fn run(&self) -> Result<()> {
         let root = cargo::workspace()?;
-        let folder = root.join("crates/vault/fuzz");
+        let folder = root.join("tests/fuzz");
         let mut targets = targets(&folder)?;
         if let Some(wanted) = &self.target {
             if !targets.contains(wanted) {
@@ -56,7 +56,7 @@ impl Fuzz {
             return self.on_stable(&targets);
         }
         let driver = driver()?;
-        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))
+        fs::copy(root.join("Cargo.lock"), folder.join("programs/Cargo.lock"))
             .context("cannot give the fuzzer's programs the versions of the workspace")?;
         targets.iter().try_for_each(|target| self.on_nightly(&driver, &folder, target))
     }
@@ -64,7 +64,7 @@ impl Fuzz {
     fn on_stable(&self, targets: &[String]) -> Result<()> {
         heading("Fuzzing on stable, without an eye on coverage");
         run(cargo::cargo()?
-            .args(["test", "--package", "strongroom-vault", "--test", "fuzz", "--features", "fuzzing", "--"])
+            .args(["test", "--package", "strongroom-tests", "--test", "fuzz", "--features", "fuzzing", "--"])
             .args(["--exact", "--nocapture"])
             .args(targets)
             .env("STRONGROOM_FUZZ_SECONDS", self.seconds.to_string()))
@@ -78,7 +78,7 @@ impl Fuzz {
         run(nightly()
             .arg(driver)
             .args(["fuzz", "run", "--fuzz-dir"])
-            .arg(folder)
+            .arg(folder.join("programs"))
             .arg("--target-dir")
             .arg(cache.join("target"))
             .arg(target)
@@ -89,7 +89,7 @@ impl Fuzz {
             .args([format!("-max_total_time={}", self.seconds), format!("-max_len={LONGEST}")])
             .args(LIMITS))
         .with_context(|| {
-            format!("{target} fails; keep the input in crates/vault/fuzz/corpus/{target} once it is mended")
+            format!("{target} fails; keep the input in tests/fuzz/corpus/{target} once it is mended")
         })
     }
 }

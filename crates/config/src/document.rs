@@ -11,6 +11,10 @@ use strongroom_secrets::SecretValue;
 /// How many nodes a document may have once its aliases are filled in.
 const MAX_NODES: usize = 200_000;
 
+/// How many lists and mappings may stand within one another, once the aliases are filled in: whoever looks at a tree goes down
+/// into it, and each step takes of the stack.
+pub(crate) const MAX_DEPTH: usize = 100;
+
 /// One value of the document, and where it begins (line and column from 1).
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -61,7 +65,8 @@ impl Node {
 
 /// Reads the one document of a text. An empty text is a null.
 pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut builder = Builder { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0 };
+    let mut builder =
+        Builder { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, depth: 0 };
     let mut root = None;
     while let Some((event, span)) = builder.next()? {
         match event {
@@ -83,6 +88,8 @@ struct Builder<'t> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
+    /// How many lists and mappings are begun and not ended.
+    depth: usize,
 }
 
 impl<'t> Builder<'t> {
@@ -95,9 +102,20 @@ impl<'t> Builder<'t> {
         self.next()?.ok_or(SyntaxError { line: 1, column: 1, what: "the text ends too early" })
     }
 
-    /// Builds the node that `event` begins. The depth is bounded by the parser's own nesting limits.
+    /// Builds the node that `event` begins.
     fn node(&mut self, event: Event<'t>, span: Span) -> Result<Node, SyntaxError> {
         self.count(1, span)?;
+        if !matches!(event, Event::SequenceStart(..) | Event::MappingStart(..)) {
+            return self.leaf_or_collection(event, span);
+        }
+        self.depth += 1;
+        self.bound(0, span)?;
+        let node = self.leaf_or_collection(event, span)?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn leaf_or_collection(&mut self, event: Event<'t>, span: Span) -> Result<Node, SyntaxError> {
         let (content, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => (scalar(&text, style), anchor),
             Event::SequenceStart(_, anchor, _) => {
@@ -126,6 +144,7 @@ impl<'t> Builder<'t> {
                     return Err(error_at(span, "an alias stands inside its own anchor"));
                 };
                 self.count(size(&node), span)?;
+                self.bound(depth(&node), span)?;
                 return Ok(node);
             }
             _ => return Err(error_at(span, "this is not expected here")),
@@ -146,9 +165,22 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// Refuses what would stand so much deeper still.
+    fn bound(&self, more: usize, span: Span) -> Result<(), SyntaxError> {
+        if self.depth + more > MAX_DEPTH { Err(error_at(span, "it is nested too deeply")) } else { Ok(()) }
+    }
+
     fn count(&mut self, nodes: usize, span: Span) -> Result<(), SyntaxError> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES { Err(error_at(span, "the document is too large")) } else { Ok(()) }
+    }
+}
+
+fn depth(node: &Node) -> usize {
+    match &node.content {
+        Content::Null | Content::Text(_) => 0,
+        Content::List(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Content::Map(entries) => 1 + entries.iter().map(|(_, node)| depth(node)).max().unwrap_or_default(),
     }
 }
 
@@ -278,6 +310,16 @@ mod tests {
         assert_eq!(parse(&"[".repeat(100_000)).unwrap_err().what, "it is nested too deeply");
         let deep: String = (0..1000).map(|depth| format!("{}k:\n", " ".repeat(depth))).collect();
         assert_eq!(parse(&deep).unwrap_err().what, "it is nested too deeply");
+        assert!(parse(&format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH))).is_ok());
+        // A few aliases of little depth each would make a tower.
+        let by_aliases = |levels: usize| {
+            let step = |index: usize| format!("- &a{} [*a{index}]\n", index + 1);
+            let steps: String = (0..levels).map(step).collect();
+            parse(&format!("- &a0 x\n{steps}"))
+        };
+        assert!(by_aliases(MAX_DEPTH - 1).is_ok());
+        let refused = by_aliases(MAX_DEPTH).unwrap_err();
+        assert_eq!((refused.what, refused.line), ("it is nested too deeply", MAX_DEPTH + 1));
     }
 
     #[test]

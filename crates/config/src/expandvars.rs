@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::substitute::{Expanded, Output};
 
 /// The longest text that may come out, in bytes.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// The variables make a text longer than 4 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,6 +16,8 @@ mod error;
 mod expandvars;
 mod file;
 mod found;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod section;
 pub mod sections;
 mod settings;

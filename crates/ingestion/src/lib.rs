@@ -11,6 +11,8 @@
 
 pub mod airflow;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod loader;
 mod resolver;
 mod vault;

@@ -1,7 +1,7 @@
 //! What fuzzers call: each target takes any bytes and panics if something is wrong. Only with the feature `fuzzing`.
 //!
 //! A target does more than to see that nothing panics: it compares with what must hold, whatever the bytes are. The same
-//! functions run under a fuzzer that watches coverage (`fuzz/`) and in the tests (`tests/fuzz`).
+//! functions run under a fuzzer that watches coverage and in the tests: both are in `tests/fuzz`, at the root of the repository.
 
 pub use crate::data_plane::fuzzing::{backup_blob, bearer_token, continuation_token, request_body};
 pub use crate::entra::fuzzing::form_body;

@@ -2,14 +2,11 @@
 
 use strongroom_secrets::SecretValue;
 
-use crate::document::{Content, Key, Node, SyntaxError};
-
-/// How many lists and objects may stand within one another.
-const MAX_DEPTH: usize = 100;
+use crate::document::{Content, Key, MAX_DEPTH, Node, SyntaxError};
 
 /// Reads one JSON value. Numbers and booleans stay as they are written.
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut reader = Reader { text, at: 0, line: 1, line_start: 0, depth: 0 };
+    let mut reader = Reader { text, at: 0, line: 1, counted: (0, 1), depth: 0 };
     reader.skip_space();
     let node = reader.value()?;
     reader.skip_space();
@@ -24,7 +21,9 @@ struct Reader<'t> {
     text: &'t str,
     at: usize,
     line: usize,
-    line_start: usize,
+    /// A place of this line, in bytes from the text's beginning, and its column. Columns are counted on from here, so that a long
+    /// line is gone through but once.
+    counted: (usize, usize),
     depth: usize,
 }
 
@@ -145,7 +144,7 @@ impl<'t> Reader<'t> {
             self.at += 1;
             if byte == b'\n' {
                 self.line += 1;
-                self.line_start = self.at;
+                self.counted = (self.at, 1);
             }
         }
     }
@@ -160,11 +159,13 @@ impl<'t> Reader<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn column(&self) -> usize {
-        self.text[self.line_start..self.at].chars().count() + 1
+    fn column(&mut self) -> usize {
+        let (from, column) = self.counted;
+        self.counted = (self.at, column + self.text[from..self.at].chars().count());
+        self.counted.1
     }
 
-    fn error(&self, what: &'static str) -> SyntaxError {
+    fn error(&mut self, what: &'static str) -> SyntaxError {
         SyntaxError { line: self.line, column: self.column(), what }
     }
 }

@@ -4,6 +4,8 @@
 //! merge keys: [`merge`]) or JSON ([`json`]) without guessing at types, then [`keys`] checks what the ingestion would refuse, so
 //! that it is told with its line. What a connection may hold is the connector's affair and not checked.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod json;
 mod keys;
 mod merge;

@@ -1,31 +1,41 @@
-//! How Airflow puts variables and the home folder into its settings.
+//! How Airflow puts variables and home folders into its settings.
 
 use strongroom_config::expandvars;
 use strongroom_secrets::SecretValue;
 
+use super::homes::{self, Homes};
 use crate::Environment;
 
 /// How often the variables are put in before it is held to go on for ever.
 const MAX_ROUNDS: usize = 64;
 
 /// The longest text that may come out, in bytes.
-const MAX_BYTES: usize = 64 << 10;
+pub(crate) const MAX_BYTES: usize = 64 << 10;
 
 /// The variables in a setting hold one another, or make it too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the variables in it hold one another, or make it too long")]
 pub struct Endless;
 
-/// Puts in `$X` and `${X}` and then a leading `~`, again and again until nothing changes. (Airflow itself would not end where
-/// variables hold one another.) `~name`, another user's home, stays as it is.
+/// Puts in `$X` and `${X}` and then a leading `~` or `~user`, again and again until nothing changes. (Airflow itself would not
+/// end where variables hold one another.) The home folders are those of `HOME` and of the system's users.
 ///
 /// # Errors
 /// [`Endless`].
 pub fn expand(text: &str, environment: Environment<'_>) -> Result<SecretValue, Endless> {
+    expand_with(text, environment, &homes::of_the_system)
+}
+
+/// The same, with the home folders of users handed in.
+pub(crate) fn expand_with(
+    text: &str,
+    environment: Environment<'_>,
+    homes: Homes<'_>,
+) -> Result<SecretValue, Endless> {
     let mut current = SecretValue::new(text);
     for _ in 0..MAX_ROUNDS {
         let variables = expandvars(current.expose(), environment).map_err(|_| Endless)?;
-        let next = SecretValue::new(home(SecretValue::new(variables).expose(), environment));
+        let next = SecretValue::new(home(SecretValue::new(variables).expose(), environment, homes));
         if next.len() > MAX_BYTES {
             return Err(Endless);
         }
@@ -37,12 +47,15 @@ pub fn expand(text: &str, environment: Environment<'_>) -> Result<SecretValue, E
     Err(Endless)
 }
 
-/// Python's `os.path.expanduser`, for one's own home.
-fn home(text: &str, environment: Environment<'_>) -> String {
-    let Some(rest) = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
-        return text.to_owned();
+/// Python's `os.path.expanduser`. A user whom the system does not know leaves the text as it is.
+fn home(text: &str, environment: Environment<'_>, homes: Homes<'_>) -> String {
+    let Some(rest) = text.strip_prefix('~') else { return text.to_owned() };
+    let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let home = match name {
+        "" => environment("HOME").or_else(|| homes(None)),
+        name => homes(Some(name)),
     };
-    let Some(home) = environment("HOME") else { return text.to_owned() };
+    let Some(home) = home else { return text.to_owned() };
     let path = format!("{}{rest}", home.trim_end_matches('/'));
     if path.is_empty() { "/".to_owned() } else { path }
 }
@@ -67,7 +80,17 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        expand(text, &environment).map(|value| value.expose().to_owned())
+        expand_with(text, &environment, &known).map(|value| value.expose().to_owned())
+    }
+
+    fn known(user: Option<&str>) -> Option<String> {
+        let home = match user {
+            None => "/home/by-id",
+            Some("root") => "/root",
+            Some("daemon") => "/",
+            Some(_) => return None,
+        };
+        Some(home.to_owned())
     }
 
     #[test]
@@ -85,14 +108,30 @@ mod tests {
             ("~", "/home/airflow"),
             ("~/airflow", "/home/airflow/airflow"),
             ("a~", "a~"),
-            ("~user/x", "~user/x"),
             ("~$UNSET", "~$UNSET"),
         ] {
             assert_eq!(expanded(text).unwrap(), becomes, "{text}");
         }
-        assert_eq!(expand("~/x", &|_| None).unwrap().expose(), "~/x");
+        let without_a_variable = |homes| expand_with("~/x", &|_| None, homes).unwrap();
+        assert_eq!(without_a_variable(&known).expose(), "/home/by-id/x");
+        assert_eq!(without_a_variable(&|_| None).expose(), "~/x");
         let of_root = |text| expand(text, &|name| (name == "HOME").then(|| "/".to_owned())).unwrap();
         assert_eq!((of_root("~").expose(), of_root("~/x").expose()), ("/", "/x"));
+    }
+
+    #[test]
+    fn a_leading_tilde_with_a_name_is_the_home_folder_of_that_user() {
+        for (text, becomes) in [
+            ("~root", "/root"),
+            ("~root/x/~root", "/root/x/~root"),
+            ("~daemon", "/"),
+            ("~daemon/x", "/x"),
+            ("~nobody-knows/x", "~nobody-knows/x"),
+            ("~root$UNSET", "~root$UNSET"),
+            ("~ro$NOTHING", "~ro$NOTHING"),
+        ] {
+            assert_eq!(expanded(text).unwrap(), becomes, "{text}");
+        }
     }
 
     #[test]

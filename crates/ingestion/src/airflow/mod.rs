@@ -5,6 +5,7 @@
 //! Airflow only for settings that it lists as sensitive, and none of ours is among them: they are not looked at.
 
 pub mod expansion;
+mod homes;
 pub mod ini;
 
 use std::fs::File;
