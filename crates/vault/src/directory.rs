@@ -13,12 +13,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify};
 
-use crate::access::Principals;
+use crate::access::{Identities, Principals};
 use crate::config::VaultConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::keys::Keyring;
-use crate::managed_identity::Identities;
 use crate::store::{Store, VaultId};
 use stored::Stored;
 

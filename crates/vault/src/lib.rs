@@ -30,15 +30,20 @@ mod host;
 mod keys;
 mod listeners;
 mod managed_identity;
+mod metrics;
 mod monitoring;
+mod notes;
+mod operations;
 mod pki;
 mod ports;
+mod quota;
 mod reload;
 mod resource_manager;
 mod run_file;
 mod server;
 mod service;
 mod store;
+mod tokens;
 mod trust;
 mod upkeep;
 mod vault;
@@ -48,12 +53,12 @@ pub use config::{
     AuditPlace, AuditSettings, FederatedSettings, Limits, ManagedIdentitySettings, PrincipalSettings,
     RoleAssignment, RoleSettings, TlsSettings, UserAssignedSettings, VaultConfig, VaultSettings,
 };
-#[doc(hidden)]
-pub use data_plane::{Operation, RouteInfo, routes};
-pub use data_plane::{Quota, UnknownQuota};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use keys::MASTER_KEY_VARIABLE;
+#[doc(hidden)]
+pub use operations::{Operation, RouteInfo, routes};
+pub use quota::{Quota, UnknownQuota};
 pub use store::{
     BackedUp, Checked, Finding, Findings, PostgresUrl, Rekeyed, Restored, STORE_VARIABLE, StoreLocation,
 };

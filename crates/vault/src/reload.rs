@@ -1,21 +1,11 @@
 //! Reading `vault.yaml` again while the vault runs.
 
-use std::path::PathBuf;
-
 use crate::config::VaultConfig;
 use crate::error::{Error, Result};
 use crate::service::Service;
 
 /// The part of a note about it.
 const NOTE: &str = "configuration";
-
-/// What a vault was started with.
-#[derive(Debug)]
-pub(crate) struct Started {
-    pub(crate) config: VaultConfig,
-    /// The file that it was read from, if any.
-    pub(crate) path: Option<PathBuf>,
-}
 
 impl Service {
     /// Makes a new directory of the configuration file and puts it in the place of the old. Answers the keys whose change

@@ -1,5 +1,6 @@
 //! What the request handlers share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,17 +9,19 @@ use tokio::sync::Semaphore;
 
 use crate::access::SlowChecks;
 use crate::audit::Audit;
+use crate::azure;
 use crate::config::{Delays, VaultConfig};
-use crate::data_plane::Quotas;
 use crate::directory::stored::Stored;
 use crate::directory::{Directory, Entry, Shared};
-use crate::entra::{Authority, Believed, Rotation};
 use crate::error::Result;
 use crate::faults::Faults;
+use crate::host::Host;
 use crate::keys::Keyring;
-use crate::monitoring::{Metrics, Notes};
-use crate::reload::Started;
+use crate::metrics::Metrics;
+use crate::notes::Notes;
+use crate::quota::Quotas;
 use crate::store::Store;
+use crate::tokens::{Authority, Believed, Rotation};
 
 /// Everything that a request needs.
 #[derive(Debug)]
@@ -51,6 +54,14 @@ pub(crate) struct Service {
     pub(crate) stopping: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+}
+
+/// What a vault was started with.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) config: VaultConfig,
+    /// The file that it was read from, if any.
+    pub(crate) path: Option<PathBuf>,
 }
 
 impl Service {
@@ -102,5 +113,23 @@ impl Service {
 
     pub(crate) fn random(&self) -> &dyn Random {
         &*self.random
+    }
+
+    /// The domain that the vault of this host lies under: Azure's, if the client uses it and this service answers to it.
+    pub(crate) fn vault_domain(&self, host: &Host) -> &str {
+        if self.answers_as_azure && host.is_under(azure::VAULTS) { azure::VAULTS } else { self.domain() }
+    }
+
+    /// The name of the token endpoints for a client that calls this host.
+    pub(crate) fn login_name(&self, host: &Host) -> String {
+        match self.vault_domain(host) {
+            azure::VAULTS => azure::LOGIN.to_owned(),
+            domain => format!("login.{domain}"),
+        }
+    }
+
+    /// The names, and all under them, at which the token endpoints are ours.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.domain()).chain(self.answers_as_azure.then_some(azure::LOGIN))
     }
 }

@@ -17,21 +17,21 @@ use crate::administration::socket::AdminSocket;
 use crate::audit::Audit;
 use crate::chores::{self, Chores};
 use crate::config::{Checked, TlsSettings, VaultConfig};
-use crate::data_plane::{Quota, Quotas};
 use crate::directory::Shared;
-use crate::entra::{Authority, Believed, Rotation, SigningKey, Tenants};
 use crate::error::{Error, Result};
 use crate::faults::Faults;
 use crate::folder::{Folder, Lock};
 use crate::keys::{Custody, Keyring};
 use crate::listeners::Listeners;
-use crate::monitoring::{Metrics, Notes, Sources};
+use crate::metrics::{Metrics, Sources};
+use crate::notes::Notes;
 use crate::pki::{Certificates, Names};
 use crate::ports::{Addresses, Plan};
-use crate::reload::Started;
+use crate::quota::{Quota, Quotas};
 use crate::run_file::RunFile;
-use crate::service::Service;
+use crate::service::{Service, Started};
 use crate::store::{Preparing, StoreLocation};
+use crate::tokens::{Authority, Believed, Rotation, SigningKey, Tenants};
 
 /// How many backups are made or read at a time.
 const BACKUPS: usize = 2;

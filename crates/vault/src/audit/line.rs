@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::data_plane::Operation;
+use crate::operations::Operation;
 
 /// One call of the data plane. Names and numbers only.
 #[derive(Debug, Clone, Serialize)]

@@ -8,10 +8,10 @@ use super::{
     AdminListen, AuditSettings, Delays, Limits, ManagedIdentity, VaultConfig, VaultSettings, credentials,
     delays, merge, roles,
 };
+use crate::access::Identities;
 use crate::access::{Principal, Principals, Roles};
 use crate::directory::stored::Stored;
 use crate::error::{Error, Result};
-use crate::managed_identity::Identities;
 
 /// A configuration that keeps all rules.
 #[derive(Debug)]

@@ -8,10 +8,9 @@ use strongroom_secrets::SecretValue;
 
 use super::parse::suggest;
 use super::{PrincipalSettings, VaultConfig};
-use crate::access::Principals;
+use crate::access::{Identities, Identity, Principals};
 use crate::error::{Error, Result};
 use crate::folder;
-use crate::managed_identity::{Identities, Identity};
 
 /// The port if none is named.
 const PORT: u16 = 8445;

@@ -8,9 +8,10 @@ use super::fault::Fault;
 use crate::access::{Action, Principal, Scope};
 use crate::audit::Subject;
 use crate::directory::{Directory, HostedVault};
-use crate::entra::{self, TokenFault, Verified};
+use crate::entra;
 use crate::host::Host;
 use crate::service::Service;
+use crate::tokens::{TokenFault, Verified};
 
 /// A caller whose token has been checked.
 pub(super) struct Caller<'a> {

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use strongroom_secrets::name::InvalidName;
 
-use super::quota::Exhausted;
 use crate::audit::Outcome;
 use crate::host::Host;
+use crate::operations::NoRoute;
+use crate::quota::Exhausted;
 
 /// What every body of the data plane is.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -172,12 +174,12 @@ impl Fault {
     }
 
     /// No operation has this path.
-    pub(super) fn unknown_path() -> Self {
+    fn unknown_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFound", "No operation of a vault has this path.")
     }
 
     /// The path is known, the method is not.
-    pub(super) fn method_not_allowed(allowed: String) -> Self {
+    fn method_not_allowed(allowed: String) -> Self {
         let mut fault = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "MethodNotAllowed",
@@ -209,6 +211,22 @@ impl Fault {
             "InternalServerError",
             "The vault failed to answer; its log tells why, under the request id in x-ms-request-id.",
         )
+    }
+}
+
+impl From<NoRoute> for Fault {
+    fn from(reason: NoRoute) -> Self {
+        match reason {
+            NoRoute::Path => Self::unknown_path(),
+            NoRoute::Method(allowed) => Self::method_not_allowed(allowed),
+        }
+    }
+}
+
+impl From<InvalidName> for Fault {
+    /// The name itself is not in the message: it may be a misplaced value.
+    fn from(error: InvalidName) -> Self {
+        Self::bad_parameter(format!("The secret's name is not legal: {error}."))
     }
 }
 

@@ -15,8 +15,6 @@ mod fault;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod paging;
-mod quota;
-mod route;
 mod secrets;
 
 use std::sync::Arc;
@@ -31,14 +29,11 @@ use answer::Answer;
 use caller::Caller;
 pub(crate) use caller::bearer;
 use fault::Fault;
-pub(crate) use quota::Quotas;
-pub use quota::{Quota, UnknownQuota};
-pub(crate) use route::named;
-pub use route::{Operation, RouteInfo, routes};
 
 use crate::audit::{CallId, Entry, Outcome, Unrecorded};
 use crate::directory::HostedVault;
 use crate::host::Host;
+use crate::operations::{self, Operation, Target};
 use crate::service::Service;
 
 /// The largest value, the largest tags, and the longest content type, each character escaped: 341,000 bytes. The rest is for
@@ -117,7 +112,7 @@ async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) 
     let parameters = Parameters::of(&parts.uri)?;
     let api_version = api_version::check(parameters.get("api-version"))?;
 
-    let target = route::find(&parts.method, parts.uri.path())?;
+    let target = operations::find(&parts.method, parts.uri.path())?;
     target.introduce(&mut entry.subject);
     caller.authorize(vault, target.operation.action(), target.scope())?;
     if let Some(quotas) = &service.quotas {
@@ -129,11 +124,45 @@ async fn serve(service: &Service, parts: &Parts, body: Body, entry: &mut Entry) 
         true => Some(service.backups.acquire().await.map_err(|_| Fault::internal())?),
         false => None,
     };
-    let bytes = match target.operation.body_limit() {
+    let bytes = match body_limit(target.operation) {
         Some(limit) => body::read(body, limit).await?,
         None => Default::default(),
     };
     let now = service.clock().now_seconds();
     let context = Context { service, vault, caller: &caller, host: &host, api_version, now, entry };
-    secrets::run(&context, &target, &parameters, &bytes).await
+    run(&context, &target, &parameters, &bytes).await
+}
+
+/// How long the body of a call may be; `None` if it means nothing and is not read.
+fn body_limit(operation: Operation) -> Option<usize> {
+    match operation {
+        Operation::SetSecret | Operation::UpdateSecret => Some(BODY_LIMIT),
+        Operation::RestoreSecret => Some(backup::RESTORE_LIMIT),
+        _ => None,
+    }
+}
+
+/// Does what was asked.
+async fn run(
+    context: &Context<'_>,
+    target: &Target,
+    parameters: &Parameters,
+    bytes: &[u8],
+) -> Result<Answer, Fault> {
+    match target.operation {
+        Operation::SetSecret => secrets::set(context, target.name()?, bytes).await,
+        Operation::GetSecret => secrets::get(context, target.name()?, target.version.as_deref()).await,
+        Operation::UpdateSecret => {
+            secrets::update(context, target.name()?, target.version.as_deref(), bytes).await
+        }
+        Operation::DeleteSecret => secrets::delete(context, target.name()?).await,
+        Operation::ListSecrets => secrets::list(context, parameters).await,
+        Operation::ListVersions => secrets::list_versions(context, target.name()?, parameters).await,
+        Operation::ListDeleted => secrets::list_deleted(context, parameters).await,
+        Operation::GetDeleted => secrets::get_deleted(context, target.name()?).await,
+        Operation::PurgeDeleted => secrets::purge(context, target.name()?).await,
+        Operation::RecoverDeleted => secrets::recover(context, target.name()?).await,
+        Operation::BackupSecret => backup::backup(context, target.name()?).await,
+        Operation::RestoreSecret => backup::restore(context, bytes).await,
+    }
 }

@@ -7,8 +7,7 @@ use super::answer::Answer;
 use super::bundle::{Bundle, Id};
 use super::fault::Fault;
 use super::paging::{Listing, Page};
-use super::route::{Operation, Target};
-use super::{Context, Parameters, backup, body};
+use super::{Context, Parameters, body};
 use crate::audit::{Outcome, Witness};
 use crate::config::Delays;
 use crate::keys::Binding;
@@ -16,30 +15,7 @@ use crate::store::{Change, NewVersion, Record, Refusal, SealedRecord, VersionPat
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
-/// Does what was asked.
-pub(super) async fn run(
-    context: &Context<'_>,
-    target: &Target,
-    parameters: &Parameters,
-    bytes: &[u8],
-) -> Result<Answer, Fault> {
-    match target.operation {
-        Operation::SetSecret => set(context, target.name()?, bytes).await,
-        Operation::GetSecret => get(context, target.name()?, target.version.as_deref()).await,
-        Operation::UpdateSecret => update(context, target.name()?, target.version.as_deref(), bytes).await,
-        Operation::DeleteSecret => delete(context, target.name()?).await,
-        Operation::ListSecrets => list(context, parameters).await,
-        Operation::ListVersions => list_versions(context, target.name()?, parameters).await,
-        Operation::ListDeleted => list_deleted(context, parameters).await,
-        Operation::GetDeleted => get_deleted(context, target.name()?).await,
-        Operation::PurgeDeleted => purge(context, target.name()?).await,
-        Operation::RecoverDeleted => recover(context, target.name()?).await,
-        Operation::BackupSecret => backup::backup(context, target.name()?).await,
-        Operation::RestoreSecret => backup::restore(context, bytes).await,
-    }
-}
-
-async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, Fault> {
+pub(super) async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, Fault> {
     let (value, said) = body::parse_set(bytes)?;
     let version = context.service.random().uuid().simple().to_string();
     let sealed = context.service.keyring.seal(&binding(context, name, &version), value.expose().as_bytes());
@@ -57,7 +33,7 @@ async fn set(context: &Context<'_>, name: &str, bytes: &[u8]) -> Result<Answer, 
     Ok(Answer::json(&bundle)?.about(&record.version))
 }
 
-async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result<Answer, Fault> {
+pub(super) async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result<Answer, Fault> {
     let found = context
         .service
         .store
@@ -73,7 +49,7 @@ async fn get(context: &Context<'_>, name: &str, version: Option<&str>) -> Result
     Ok(Answer::json(&bundle)?.about(&found.record.version))
 }
 
-async fn update(
+pub(super) async fn update(
     context: &Context<'_>,
     name: &str,
     version: Option<&str>,
@@ -92,7 +68,7 @@ async fn update(
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
-async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+pub(super) async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let (now, days) = (context.now, i64::from(context.vault.retention_days));
     let purge_at = now.saturating_add(days * SECONDS_PER_DAY);
     let settles_at = Delays::end(context.service.delays.delete, now);
@@ -101,7 +77,7 @@ async fn delete(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     Answer::json(&Bundle::deleted(context, &record, Id::Version))
 }
 
-async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+pub(super) async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let change = Change::Recover {
         vault: context.vault.id,
         name: name.to_owned(),
@@ -112,7 +88,7 @@ async fn recover(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     Ok(Answer::json(&Bundle::new(context, &record, Id::Version))?.about(&record.version))
 }
 
-async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+pub(super) async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     if context.vault.purge_protection {
         return Err(Fault::purge_protected());
     }
@@ -121,7 +97,7 @@ async fn purge(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     Ok(Answer::nothing())
 }
 
-async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
+pub(super) async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
     let page = Page::parse(context, parameters, Listing::Secrets)?;
     let records = context
         .service
@@ -132,7 +108,11 @@ async fn list(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, 
     page.answer(context, &records, |record| Bundle::new(context, record, Id::Secret))
 }
 
-async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameters) -> Result<Answer, Fault> {
+pub(super) async fn list_versions(
+    context: &Context<'_>,
+    name: &str,
+    parameters: &Parameters,
+) -> Result<Answer, Fault> {
     let page = Page::parse(context, parameters, Listing::Versions(name))?;
     let records = context
         .service
@@ -143,7 +123,7 @@ async fn list_versions(context: &Context<'_>, name: &str, parameters: &Parameter
     page.answer(context, &records, |record| Bundle::new(context, record, Id::Version))
 }
 
-async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
+pub(super) async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<Answer, Fault> {
     let page = Page::parse(context, parameters, Listing::Deleted)?;
     let records = context
         .service
@@ -154,7 +134,7 @@ async fn list_deleted(context: &Context<'_>, parameters: &Parameters) -> Result<
     page.answer(context, &records, |record| Bundle::deleted(context, record, Id::Secret))
 }
 
-async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
+pub(super) async fn get_deleted(context: &Context<'_>, name: &str) -> Result<Answer, Fault> {
     let record = context
         .service
         .store

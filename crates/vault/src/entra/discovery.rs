@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::location::own_host;
-use super::tenant::{self, ADFS};
+use super::tenant;
 use crate::host::Host;
 use crate::service::Service;
+use crate::tokens::{ADFS, SigningKey};
 
 pub(super) async fn configuration_v2(
     State(service): State<Arc<Service>>,
@@ -86,7 +87,7 @@ fn document(endpoints: &Endpoints) -> Value {
 
 pub(super) async fn keys(State(service): State<Arc<Service>>, Path(tenant): Path<String>) -> Response {
     let keys = service.authority().keys();
-    let keys = || keys.iter().map(super::SigningKey::jwk).collect::<Vec<_>>();
+    let keys = || keys.iter().map(SigningKey::jwk).collect::<Vec<_>>();
     reply(&service, known(&service, &tenant).map(|_| json!({ "keys": keys() })))
 }
 
@@ -128,7 +129,7 @@ fn describe_instance(service: &Service, tenant: &str, query: &InstanceQuery) -> 
 }
 
 fn known(service: &Service, tenant: &str) -> Result<String, Fault> {
-    service.authority().tenants().for_document(tenant)
+    tenant::for_document(service.authority().tenants(), tenant)
 }
 
 fn reply(service: &Service, answer: Result<Value, Fault>) -> Response {

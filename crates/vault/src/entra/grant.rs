@@ -13,15 +13,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::assertion::Assertion;
-use super::claims::{Grant, LIFETIME, Strength};
 use super::fault::Fault;
 use super::form::{Endpoint, Proof, TokenRequest};
 use super::location::is_own_endpoint;
-use super::resource;
-use super::tenant::ADFS;
+use super::tenant;
 use crate::access::{Busy, Principal, Principals, SignIn};
-use crate::monitoring::TokenEndpoint;
+use crate::metrics::TokenEndpoint;
 use crate::service::Service;
+use crate::tokens::{self, ADFS, Grant, LIFETIME, Strength};
 
 type Body = Result<Bytes, BytesRejection>;
 
@@ -70,10 +69,10 @@ async fn grant(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Value, Fault> {
-    let tenant = service.authority().tenants().for_token(tenant)?;
+    let tenant = tenant::for_token(service.authority().tenants(), tenant)?;
     let body = body.ok().filter(|_| is_form(headers)).ok_or(Fault::MalformedForm)?;
     let request = TokenRequest::parse(&body, endpoint)?;
-    if !resource::is_known(&request.resource, &request.client_id, service.domain()) {
+    if !tokens::is_known(&request.resource, &request.client_id, service.domain()) {
         return Err(Fault::UnknownResource(request.resource));
     }
     let directory = service.fresh_directory().await.map_err(|_| Fault::Internal)?;

@@ -1,13 +1,9 @@
 //! Tokens for managed identities: nobody signs in, since it is the machine itself that vouches for them.
 
-use super::claims::{Grant, Strength};
-use super::resource;
 use crate::access::Principal;
 use crate::error::Result;
 use crate::service::Service;
-
-/// How long such a token is good for, in seconds: a day, as on Azure.
-pub(super) const LIFETIME: i64 = 24 * 60 * 60;
+use crate::tokens::{Grant, IDENTITY_LIFETIME, Strength, is_known};
 
 /// A token with what answers say about it.
 #[derive(Debug)]
@@ -29,7 +25,7 @@ impl IdentityToken {
 
 /// Whether a token can be had for a resource.
 pub(crate) fn is_known_resource(service: &Service, resource: &str, client_id: &str) -> bool {
-    resource::is_known(resource, client_id, service.domain())
+    is_known(resource, client_id, service.domain())
 }
 
 /// Issues a token of the own tenant for a managed identity, whose resource's id it names.
@@ -45,7 +41,7 @@ pub(crate) fn issue_for_identity(
         audience: resource,
         principal,
         proof: Strength::Key,
-        lifetime: LIFETIME,
+        lifetime: IDENTITY_LIFETIME,
         resource_id: Some(resource_id),
     };
     let token = service.authority().issue(&grant, now, service.random())?;
@@ -55,6 +51,6 @@ pub(crate) fn issue_for_identity(
         client_id: principal.client_id.clone(),
         resource: resource.to_owned(),
         not_before: now,
-        expires_on: now + LIFETIME,
+        expires_on: now + IDENTITY_LIFETIME,
     })
 }

@@ -1,14 +1,11 @@
 //! The Entra ID side: tokens, and the documents that clients read before they ask for one.
 //!
-//! Every host name of the port answers these. [`routes`] is the table of contents; [`signing`] holds the key, [`claims`]
-//! what a token says and how it is checked ([`believed`]: once, not on each call), [`form`] and [`grant`] the token request,
+//! Every host name of the port answers these. [`routes`] is the table of contents; [`form`] and [`grant`] hold the token request,
 //! [`assertion`] the statement that a client signs in the place of a secret, [`rotation`] how keys come and go, [`identity`] the tokens of managed
-//! identities, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`],
-//! [`resource`] and [`location`] tell for whom, for what and where tokens are issued.
+//! identities, [`discovery`] the documents, [`fault`] the form of an error. [`tenant`] and [`location`] tell for whom and where
+//! tokens are issued; what they say is in [`tokens`](crate::tokens).
 
 mod assertion;
-mod believed;
-mod claims;
 mod discovery;
 mod fault;
 mod form;
@@ -17,9 +14,7 @@ pub(crate) mod fuzzing;
 mod grant;
 mod identity;
 mod location;
-mod resource;
 mod rotation;
-mod signing;
 mod tenant;
 
 use std::sync::Arc;
@@ -28,15 +23,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-pub(crate) use believed::Believed;
-pub(crate) use claims::{Authority, TokenFault, Verified};
 pub(crate) use identity::{IdentityToken, is_known_resource, issue_for_identity};
-pub(crate) use rotation::Rotation;
-pub(crate) use signing::SigningKey;
-pub(crate) use tenant::Tenants;
 
 use crate::service::Service;
-use resource::Audience;
+use crate::tokens::{Audience, TokenFault, Verified};
 
 /// A token request is a short form.
 const BODY_LIMIT: usize = 64 * 1024;

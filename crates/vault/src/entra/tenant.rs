@@ -4,47 +4,28 @@
 //! any tenant: their documents can be read, but an application has to say which tenant it signs in to.
 
 use super::fault::Fault;
-
-/// Stands for Active Directory Federation Services, whose paths differ from those of a tenant.
-pub(super) const ADFS: &str = "adfs";
+use crate::tokens::Tenants;
 
 /// Segments that are no tenant of their own.
 const SHARED: [&str; 2] = ["common", "organizations"];
 
-/// The tenants that issue tokens here, in lower case.
-#[derive(Debug)]
-pub(crate) struct Tenants(Vec<String>);
-
-impl Tenants {
-    /// The configured tenant and further ones.
-    pub(crate) fn new<'a>(own: &'a str, further: impl IntoIterator<Item = &'a String>) -> Self {
-        let further = further.into_iter().map(String::as_str);
-        Self([own, ADFS].into_iter().chain(further).map(str::to_ascii_lowercase).collect())
+/// The tenant that a token is asked of.
+pub(super) fn for_token(tenants: &Tenants, segment: &str) -> Result<String, Fault> {
+    let tenant = segment.to_ascii_lowercase();
+    match () {
+        () if tenants.issues(&tenant) => Ok(tenant),
+        () if SHARED.contains(&tenant.as_str()) => Err(Fault::SharedTenant),
+        () => Err(Fault::UnknownTenant(shown(segment))),
     }
+}
 
-    /// Whether tokens of this tenant, in lower case, are issued and believed.
-    pub(super) fn issues(&self, tenant: &str) -> bool {
-        self.0.iter().any(|known| known == tenant)
+/// The tenant whose documents are asked for.
+pub(super) fn for_document(tenants: &Tenants, segment: &str) -> Result<String, Fault> {
+    let tenant = segment.to_ascii_lowercase();
+    if tenants.issues(&tenant) || SHARED.contains(&tenant.as_str()) {
+        return Ok(tenant);
     }
-
-    /// The tenant that a token is asked of.
-    pub(super) fn for_token(&self, segment: &str) -> Result<String, Fault> {
-        let tenant = segment.to_ascii_lowercase();
-        match () {
-            () if self.issues(&tenant) => Ok(tenant),
-            () if SHARED.contains(&tenant.as_str()) => Err(Fault::SharedTenant),
-            () => Err(Fault::UnknownTenant(shown(segment))),
-        }
-    }
-
-    /// The tenant whose documents are asked for.
-    pub(super) fn for_document(&self, segment: &str) -> Result<String, Fault> {
-        let tenant = segment.to_ascii_lowercase();
-        if self.issues(&tenant) || SHARED.contains(&tenant.as_str()) {
-            return Ok(tenant);
-        }
-        Err(Fault::InvalidTenant(shown(segment)))
-    }
+    Err(Fault::InvalidTenant(shown(segment)))
 }
 
 /// As much of a segment as may stand in an error.
@@ -65,17 +46,17 @@ mod tests {
     fn only_named_tenants_issue_tokens_and_the_shared_ones_have_documents_only() {
         let tenants = Tenants::new("Contoso.example", [&"72F988BF-86f1-41af-91ab-2d7cd011db47".to_owned()]);
         for known in ["contoso.example", "ADFS", "72f988bf-86f1-41af-91ab-2d7cd011db47"] {
-            assert_eq!(tenants.for_token(known), Ok(known.to_ascii_lowercase()));
-            assert_eq!(tenants.for_document(known), Ok(known.to_ascii_lowercase()));
+            assert_eq!(for_token(&tenants, known), Ok(known.to_ascii_lowercase()));
+            assert_eq!(for_document(&tenants, known), Ok(known.to_ascii_lowercase()));
         }
         for shared in ["common", "Organizations"] {
-            assert_eq!(tenants.for_token(shared), Err(Fault::SharedTenant));
-            assert!(tenants.for_document(shared).is_ok());
+            assert_eq!(for_token(&tenants, shared), Err(Fault::SharedTenant));
+            assert!(for_document(&tenants, shared).is_ok());
         }
         for unknown in ["fabrikam.example", "", "a b"] {
-            assert_eq!(tenants.for_token(unknown), Err(Fault::UnknownTenant(unknown.into())));
-            assert_eq!(tenants.for_document(unknown), Err(Fault::InvalidTenant(unknown.into())));
+            assert_eq!(for_token(&tenants, unknown), Err(Fault::UnknownTenant(unknown.into())));
+            assert_eq!(for_document(&tenants, unknown), Err(Fault::InvalidTenant(unknown.into())));
         }
-        assert_eq!(tenants.for_token(&"x".repeat(99)), Err(Fault::UnknownTenant("x".repeat(64))));
+        assert_eq!(for_token(&tenants, &"x".repeat(99)), Err(Fault::UnknownTenant("x".repeat(64))));
     }
 }

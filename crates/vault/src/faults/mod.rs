@@ -24,8 +24,8 @@ use cut::Cut;
 pub(crate) use cut::Cuttable;
 use rules::{Call, Effect, Fate, Rules, Subject};
 
-use crate::data_plane;
 use crate::error::Result;
+use crate::operations;
 
 /// The longest answer that is sent by halves: longer ones are sent whole. A backup is the longest.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -96,7 +96,7 @@ pub(crate) async fn inject(
     let fate = if is_token {
         faults.fate(&Call { subject: Subject::Token, name: None })
     } else if parts.headers.contains_key(header::AUTHORIZATION) {
-        data_plane::named(&parts.method, parts.uri.path()).and_then(|(operation, name)| {
+        operations::named(&parts.method, parts.uri.path()).and_then(|(operation, name)| {
             faults.fate(&Call { subject: operation.into(), name: name.as_deref() })
         })
     } else {

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 
 use crate::config;
-use crate::data_plane::Operation;
 use crate::error::{Error, Result};
 use crate::folder;
+use crate::operations::Operation;
 
 /// The longest delay, in milliseconds.
 const LONGEST_DELAY: u64 = 600_000;

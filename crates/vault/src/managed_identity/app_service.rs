@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::Endpoint;
-use super::identity::Unclear;
 use super::request::{self, Fault, Parameters};
-use crate::monitoring::TokenEndpoint;
+use crate::access::Unclear;
+use crate::metrics::TokenEndpoint;
 
 /// The versions differ in the header's name and in the form of `expires_on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

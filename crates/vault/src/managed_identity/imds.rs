@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Endpoint;
-use super::identity::Unclear;
 use super::request::{self, Fault, Parameters};
-use crate::monitoring::TokenEndpoint;
+use crate::access::Unclear;
+use crate::metrics::TokenEndpoint;
 use crate::service::Service;
 
 /// The first version that has this endpoint; later ones are dates as well.

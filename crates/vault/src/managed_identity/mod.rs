@@ -5,7 +5,6 @@
 //! principals there are and which one a request means, [`request`] reads what both have in common.
 
 mod app_service;
-mod identity;
 mod imds;
 mod request;
 
@@ -23,8 +22,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_secrets::{Random, SecretValue};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-
-pub(crate) use identity::{Identities, Identity, subscription_id};
 
 use crate::config::Limits;
 use crate::error::Result;

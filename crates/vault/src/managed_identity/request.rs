@@ -1,6 +1,6 @@
 //! What both protocols have in common: parameters, and the token that is asked for.
 
-use super::identity::{Selector, Unclear};
+use crate::access::{Selector, Unclear};
 use crate::entra::{self, IdentityToken};
 use crate::service::Service;
 

@@ -1,11 +1,8 @@
 //! What whoever runs a vault asks it: is it alive, can it serve, how much does it do.
 //!
 //! A plain-http listener of its own answers `/healthz`, `/readyz` and `/metrics`. [`readiness`] finds out what keeps the vault
-//! from serving, [`metrics`] holds the numbers, [`process`] asks the operating system for some. No answer has a name or a
-//! value of a secret.
+//! from serving; the numbers are in [`metrics`](crate::metrics). No answer has a name or a value of a secret.
 
-mod metrics;
-mod process;
 mod readiness;
 
 use std::sync::Arc;
@@ -18,9 +15,6 @@ use axum::routing::get;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-
-pub(crate) use metrics::{Metrics, Sources, TokenEndpoint};
-pub(crate) use readiness::Notes;
 
 use crate::config::Limits;
 use crate::service::Service;

@@ -17,11 +17,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use crate::access::subscription_id;
 use crate::data_plane;
-use crate::entra::{self, Verified};
+use crate::entra;
 use crate::host::Host;
-use crate::managed_identity::subscription_id;
 use crate::service::Service;
+use crate::tokens::Verified;
 use fault::Fault;
 
 /// The label in front of the domain.

@@ -5,8 +5,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::super::caller::bearer;
-use crate::entra::{TokenFault, fuzzing::Issuer};
+use crate::entra::fuzzing::Issuer;
 use crate::fuzzing::altered;
+use crate::tokens::TokenFault;
 
 /// Nothing of a longer token is looked at.
 const LONGEST: usize = 8 * 1024;

@@ -3,13 +3,11 @@
 use serde_json::Value;
 use strongroom_secrets::random::SystemRandom;
 
-use super::super::believed::Believed;
-use super::super::claims::{Authority, Grant, LIFETIME, Strength, TokenFault, Verified};
-use super::super::resource::Audience;
-use super::super::signing::SigningKey;
-use super::super::tenant::Tenants;
 use crate::access::{Credentials, Principal};
 use crate::keys::Keyring;
+use crate::tokens::{
+    Audience, Authority, Believed, Grant, LIFETIME, SigningKey, Strength, Tenants, TokenFault, Verified,
+};
 
 const NOW: i64 = 1_800_000_000;
 /// How far another machine's clock may be off, in seconds.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::sync::Cache;
 
-use super::Verified;
+use super::claims::Verified;
 
 /// How many tokens are remembered, each with some hundred bytes; more are checked anew.
 const CAPACITY: usize = 4096;
@@ -26,7 +26,7 @@ impl Default for Believed {
 
 impl Believed {
     /// What `check` finds out about a token, or found out before. Refusals are not remembered.
-    pub(super) fn or_check<E>(
+    pub(crate) fn or_check<E>(
         &self,
         token: &str,
         now: i64,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use super::Operation;
+use crate::operations::Operation;
 
 /// The length of a window, in milliseconds.
 const WINDOW: i64 = 10_000;

@@ -8,12 +8,16 @@ use serde::{Deserialize, Serialize};
 use strongroom_secrets::Random;
 
 use super::resource::Audience;
-use super::{SigningKey, Tenants};
+use super::signing::SigningKey;
+use super::tenants::Tenants;
 use crate::access::Principal;
 use crate::error::Error;
 
-/// How long a token is good for, in seconds. Entra ID's are good for an hour, too.
-pub(super) const LIFETIME: i64 = 3600;
+/// How long an application's token is good for, in seconds. Entra ID's are good for an hour, too.
+pub(crate) const LIFETIME: i64 = 3600;
+
+/// The same for a managed identity's: a day, as on Azure. No token is good for longer.
+pub(crate) const IDENTITY_LIFETIME: i64 = 24 * 60 * 60;
 
 /// How far another machine's clock may be off, in seconds.
 const LEEWAY: i64 = 60;
@@ -60,21 +64,21 @@ struct Presented {
 
 /// What a token is to say.
 #[derive(Debug)]
-pub(super) struct Grant<'a> {
+pub(crate) struct Grant<'a> {
     /// In lower case.
-    pub(super) tenant: &'a str,
-    pub(super) audience: &'a str,
-    pub(super) principal: &'a Principal,
-    pub(super) proof: Strength,
+    pub(crate) tenant: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) principal: &'a Principal,
+    pub(crate) proof: Strength,
     /// In seconds.
-    pub(super) lifetime: i64,
+    pub(crate) lifetime: i64,
     /// Of a managed identity.
-    pub(super) resource_id: Option<&'a str>,
+    pub(crate) resource_id: Option<&'a str>,
 }
 
 /// What stood behind a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strength {
+pub(crate) enum Strength {
     Secret,
     Key,
 }
@@ -92,7 +96,7 @@ pub(crate) struct Verified {
 
 impl Verified {
     /// Whether it is the token's time, give or take what clocks differ.
-    pub(super) fn holds_at(&self, now: i64) -> bool {
+    pub(crate) fn holds_at(&self, now: i64) -> bool {
         now < self.expires.saturating_add(LEEWAY) && now >= self.not_before.saturating_sub(LEEWAY)
     }
 }
@@ -127,22 +131,22 @@ impl Authority {
         Self { domain: domain.to_owned(), tenants, keys: ArcSwap::from_pointee(keys) }
     }
 
-    pub(super) fn tenants(&self) -> &Tenants {
+    pub(crate) fn tenants(&self) -> &Tenants {
         &self.tenants
     }
 
     /// All keys, the newest first.
-    pub(super) fn keys(&self) -> Arc<Vec<SigningKey>> {
+    pub(crate) fn keys(&self) -> Arc<Vec<SigningKey>> {
         self.keys.load_full()
     }
 
     /// Takes other keys from now on; at least one, the newest first.
-    pub(super) fn replace_keys(&self, keys: Vec<SigningKey>) {
+    pub(crate) fn replace_keys(&self, keys: Vec<SigningKey>) {
         self.keys.store(Arc::new(keys));
     }
 
     /// Whether the key is here that a token says it was signed with. What is no token is nobody's.
-    pub(super) fn knows_key_of(&self, token: &str) -> bool {
+    pub(crate) fn knows_key_of(&self, token: &str) -> bool {
         if token.len() > MAX_LENGTH {
             return true;
         }
@@ -158,7 +162,7 @@ impl Authority {
     }
 
     /// Issues a token that is good from now on.
-    pub(super) fn issue(&self, grant: &Grant<'_>, now: i64, random: &dyn Random) -> Result<String, Error> {
+    pub(crate) fn issue(&self, grant: &Grant<'_>, now: i64, random: &dyn Random) -> Result<String, Error> {
         let object_id = grant.principal.object_id.to_string();
         let issuer = self.issuer(grant.tenant);
         let claims = Claims {
@@ -192,7 +196,7 @@ impl Authority {
     }
 
     /// Checks signature, key, issuer, audience and time.
-    pub(super) fn verify(&self, token: &str, audience: Audience, now: i64) -> Result<Verified, TokenFault> {
+    pub(crate) fn verify(&self, token: &str, audience: Audience, now: i64) -> Result<Verified, TokenFault> {
         if token.len() > MAX_LENGTH {
             return Err(TokenFault::Invalid);
         }

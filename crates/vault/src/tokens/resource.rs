@@ -42,7 +42,7 @@ pub(crate) enum Audience {
 impl Audience {
     /// Whether a token's `aud` means it: one of the real service's names, or a name under our domain with whatever port it
     /// is reached at. The challenge calls the vaults' resource `https://<domain>:<port>`.
-    pub(super) fn is(self, audience: &str, domain: &str) -> bool {
+    pub(crate) fn is(self, audience: &str, domain: &str) -> bool {
         let audience = audience.trim_end_matches('/');
         let named = |names: &[&str]| names.iter().any(|name| audience.eq_ignore_ascii_case(name));
         match self {
@@ -62,7 +62,7 @@ impl Audience {
 
 /// Whether a token can be had for a resource. Entra ID refuses those that no service of the tenant has, which are
 /// mostly misspelt.
-pub(super) fn is_known(resource: &str, client_id: &str, domain: &str) -> bool {
+pub(crate) fn is_known(resource: &str, client_id: &str, domain: &str) -> bool {
     let bare = resource.trim_end_matches('/');
     let own = bare.strip_prefix("api://").unwrap_or(bare);
     Audience::KeyVault.is(resource, domain)

@@ -62,21 +62,21 @@ impl SigningKey {
         Ok(Self { kid, created, encoding, decoding, jwk })
     }
 
-    pub(super) fn kid(&self) -> &str {
+    pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
 
     /// From when on it signs, in Unix seconds.
-    pub(super) fn created(&self) -> i64 {
+    pub(crate) fn created(&self) -> i64 {
         self.created
     }
 
-    pub(super) fn jwk(&self) -> &Jwk {
+    pub(crate) fn jwk(&self) -> &Jwk {
         &self.jwk
     }
 
     /// Signs claims.
-    pub(super) fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(self.kid.clone());
         jsonwebtoken::encode(&header, claims, &self.encoding)
@@ -84,7 +84,7 @@ impl SigningKey {
 
     /// Signs texts, whatever they are.
     #[cfg(feature = "fuzzing")]
-    pub(super) fn sign_texts(
+    pub(crate) fn sign_texts(
         &self,
         header: &[u8],
         claims: &[u8],
@@ -98,7 +98,7 @@ impl SigningKey {
 
     /// Checks the signature, and that it is RS256, whatever the token's header claims. What the claims say is left to the
     /// caller, who has a clock.
-    pub(super) fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, jsonwebtoken::errors::Error> {
+    pub(crate) fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, jsonwebtoken::errors::Error> {
         let mut validation = jsonwebtoken::Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;

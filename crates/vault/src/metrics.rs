@@ -1,5 +1,7 @@
 //! The numbers that `/metrics` shows. Labels are words of this program only: never a name, a path or a host of a client's.
 
+mod process;
+
 use std::fmt::{self, Write as _};
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -13,9 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::process::Process;
 use crate::audit::Subject;
-use crate::data_plane;
+use crate::operations;
+use process::Process;
 
 /// From a cached read to a request that runs into its time limit, in seconds.
 const LATENCIES: [f64; 14] =
@@ -26,7 +28,7 @@ type Number = Gauge<i64, AtomicI64>;
 /// What a request was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Operation {
-    Secrets(data_plane::Operation),
+    Secrets(operations::Operation),
     /// A route beside the vaults, by a word of ours.
     Route(&'static str),
     /// Nothing that is served, or nothing that could be told before it was refused.
@@ -207,20 +209,20 @@ impl Metrics {
     }
 
     /// When the server's certificate ends, in Unix seconds; 0 if that is not known.
-    pub(super) fn certificate_end(&self) -> i64 {
+    pub(crate) fn certificate_end(&self) -> i64 {
         self.certificate_ends.get()
     }
 
-    pub(super) fn set_connections(&self, open: usize) {
+    pub(crate) fn set_connections(&self, open: usize) {
         self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
-    pub(super) fn set_ready(&self, ready: bool) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
     }
 
     /// All numbers of now, in the text format of OpenMetrics.
-    pub(super) fn encode(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let Process { resident, descriptors } = Process::look();
         self.resident.set(resident);
         self.descriptors.set(descriptors);
@@ -259,7 +261,7 @@ mod tests {
         let get = Subject {
             vault: Some("v1".into()),
             name: Some("hunter2".into()),
-            operation: Some(data_plane::Operation::GetSecret),
+            operation: Some(operations::Operation::GetSecret),
             ..Subject::default()
         };
         metrics.count_request(&get, None, StatusCode::OK, took);

@@ -2,69 +2,12 @@
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use strongroom_secrets::SecretName;
+use strongroom_secrets::name::InvalidName;
 
-use super::BODY_LIMIT;
-use super::backup::RESTORE_LIMIT;
-use super::fault::Fault;
+use super::Operation;
 use crate::access::{Action, Scope};
 use crate::audit::Subject;
-
-/// What can be done with secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[allow(missing_docs, reason = "named as in Azure's reference")]
-pub enum Operation {
-    SetSecret,
-    GetSecret,
-    UpdateSecret,
-    DeleteSecret,
-    ListSecrets,
-    ListVersions,
-    ListDeleted,
-    GetDeleted,
-    PurgeDeleted,
-    RecoverDeleted,
-    BackupSecret,
-    RestoreSecret,
-}
-
-impl Operation {
-    /// The action that the caller's roles must grant.
-    pub(crate) fn action(self) -> Action {
-        match self {
-            Self::SetSecret => Action::Set,
-            Self::GetSecret => Action::Get,
-            Self::UpdateSecret => Action::Update,
-            Self::DeleteSecret => Action::Delete,
-            Self::ListSecrets | Self::ListVersions | Self::ListDeleted | Self::GetDeleted => {
-                Action::ReadMetadata
-            }
-            Self::PurgeDeleted => Action::Purge,
-            Self::RecoverDeleted => Action::Recover,
-            Self::BackupSecret => Action::Backup,
-            Self::RestoreSecret => Action::Restore,
-        }
-    }
-
-    /// Whether it makes a version. Azure counts these apart.
-    pub(super) fn creates(self) -> bool {
-        matches!(self, Self::SetSecret | Self::RestoreSecret)
-    }
-
-    /// Whether it takes so much memory that it has to wait for its turn.
-    pub(super) fn is_heavy(self) -> bool {
-        matches!(self, Self::BackupSecret | Self::RestoreSecret)
-    }
-
-    /// How long a request's body may be; `None` if it means nothing and is not read.
-    pub(super) fn body_limit(self) -> Option<usize> {
-        match self {
-            Self::SetSecret | Self::UpdateSecret => Some(BODY_LIMIT),
-            Self::RestoreSecret => Some(RESTORE_LIMIT),
-            _ => None,
-        }
-    }
-}
 
 /// One part of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,30 +80,36 @@ pub(crate) fn named(method: &Method, path: &str) -> Option<(Operation, Option<St
     find(method, path).ok().map(|target| (target.operation, target.name))
 }
 
+/// Why a request means no operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    /// Nothing is served at such a path.
+    Path,
+    /// These methods are known there, with commas between them.
+    Method(String),
+}
+
 /// What a request is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) operation: Operation,
+pub(crate) struct Target {
+    pub(crate) operation: Operation,
     /// Not checked yet: whether it is legal is nobody's business before the caller's roles are known.
     name: Option<String>,
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl Target {
     /// The secret's name.
     ///
     /// # Errors
-    /// 400 for a name that no secret can have. The name itself is not in the message: it may be a misplaced value.
-    pub(super) fn name(&self) -> Result<&str, Fault> {
+    /// If no secret can have such a name.
+    pub(crate) fn name(&self) -> Result<&str, InvalidName> {
         let name = self.name.as_deref().unwrap_or_default();
-        match strongroom_secrets::SecretName::new(name) {
-            Ok(_) => Ok(name),
-            Err(error) => Err(Fault::bad_parameter(format!("The secret's name is not legal: {error}."))),
-        }
+        SecretName::new(name).map(|_| name)
     }
 
     /// Says what it is about.
-    pub(super) fn introduce(&self, subject: &mut Subject) {
+    pub(crate) fn introduce(&self, subject: &mut Subject) {
         subject.operation = Some(self.operation);
         subject.action = Some(self.operation.action().name());
         if let Ok(name) = self.name() {
@@ -170,7 +119,7 @@ impl Target {
     }
 
     /// What the caller's roles must reach. The name of a secret to restore stands in the body.
-    pub(super) fn scope(&self) -> Scope<'_> {
+    pub(crate) fn scope(&self) -> Scope<'_> {
         match &self.name {
             Some(name) => Scope::Secret(name),
             None if self.operation.action() == Action::Restore => Scope::SomeSecret,
@@ -180,7 +129,7 @@ impl Target {
 }
 
 /// Finds the operation for a method and a path. Empty parts do not count: clients send double and trailing slashes.
-pub(super) fn find(method: &Method, path: &str) -> Result<Target, Fault> {
+pub(crate) fn find(method: &Method, path: &str) -> Result<Target, NoRoute> {
     let parts: Vec<_> = path
         .split('/')
         .filter(|part| !part.is_empty())
@@ -196,11 +145,7 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Target, Fault> {
             allowed.push(route.method.as_str());
         }
     }
-    Err(if allowed.is_empty() {
-        Fault::unknown_path()
-    } else {
-        Fault::method_not_allowed(allowed.join(", "))
-    })
+    Err(if allowed.is_empty() { NoRoute::Path } else { NoRoute::Method(allowed.join(", ")) })
 }
 
 fn matches(pattern: &[Part], parts: &[String]) -> Option<(Option<String>, Option<String>)> {

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use crate::access::Principal;
+use super::Principal;
 
 /// A principal that whoever reaches the listener is.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ fn resource_id(tenant: &str, rest: &str) -> String {
 
 /// How a request names an identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Selector {
+pub(crate) enum Selector {
     Unnamed,
     Client(String),
     Object(String),
@@ -66,7 +66,7 @@ pub(super) enum Selector {
 
 /// Why no identity is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unclear {
+pub(crate) enum Unclear {
     /// There is none, or none of this name.
     NotFound,
     /// There are several user-assigned ones, and the request names none.
@@ -86,7 +86,7 @@ impl Identities {
     }
 
     /// The identity that is meant. As on Azure, one that is not named is the system-assigned one, or else the only one.
-    pub(super) fn find(&self, selector: &Selector) -> Result<&Identity, Unclear> {
+    pub(crate) fn find(&self, selector: &Selector) -> Result<&Identity, Unclear> {
         let mut all = self.system.iter().chain(&self.user);
         let found = match selector {
             Selector::Unnamed => {
