@@ -182,14 +182,16 @@ impl Catalogue {
                     workflow.merge(&connection.below(&["request", "connection", "config"]));
                     workflow
                 }
-                EntityKind::Bot => Node::default(),
+                EntityKind::App | EntityKind::AppDefinition => entity("App"),
+                EntityKind::Bot | EntityKind::Setting | EntityKind::EventSubscription => Node::default(),
                 service => by_category
                     .get(service.name_segment())
                     .map(|category| category.any.clone().below(service.secret_root()))
                     .unwrap_or_default(),
             }
         };
-        let roots: BTreeMap<_, _> = EntityKind::ALL.iter().map(|kind| (*kind, root(*kind))).collect();
+        let kinds = EntityKind::ALL.iter().chain(EntityKind::SETTINGS);
+        let roots: BTreeMap<_, _> = kinds.map(|kind| (*kind, root(*kind))).collect();
         let run = run(&roots[&EntityKind::IngestionPipeline], file.entities.get("OpenMetadataConnection"));
         Self { by_category, all, roots, run }
     }

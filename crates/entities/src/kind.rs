@@ -39,6 +39,14 @@ pub enum EntityKind {
     Workflow,
     /// A bot. It holds no secret itself: its user does.
     Bot,
+    /// A row of the settings, such as the mail server's. It has no name but its type.
+    Setting,
+    /// A subscription to events, with the secrets of where they are sent.
+    EventSubscription,
+    /// An installed application.
+    App,
+    /// An application that can be installed.
+    AppDefinition,
 }
 
 /// What is fixed for one kind.
@@ -49,7 +57,7 @@ struct Facts {
 }
 
 impl EntityKind {
-    /// Every kind.
+    /// Every kind, but for those in [`EntityKind::SETTINGS`].
     pub const ALL: &[Self] = &[
         Self::DatabaseService,
         Self::DashboardService,
@@ -74,6 +82,9 @@ impl EntityKind {
     /// bot users, pipelines, workflows).
     pub const WITH_SECRETS: &[Self] = Self::ALL.split_at(Self::ALL.len() - 1).0;
 
+    /// What lies beside the entities and can hold secrets too, which OpenMetadata's own server does not keep in a vault.
+    pub const SETTINGS: &[Self] = &[Self::Setting, Self::EventSubscription, Self::App, Self::AppDefinition];
+
     fn facts(self) -> Facts {
         let (entity_type, table, segment) = match self {
             Self::DatabaseService => ("databaseService", "dbservice_entity", "database"),
@@ -95,6 +106,12 @@ impl EntityKind {
             }
             Self::Workflow => ("workflow", "automations_workflow", "workflow"),
             Self::Bot => ("bot", "bot_entity", "bot"),
+            Self::Setting => ("settings", "openmetadata_settings", "settings"),
+            Self::EventSubscription => {
+                ("eventSubscription", "event_subscription_entity", "eventsubscription")
+            }
+            Self::App => ("app", "installed_apps", "app"),
+            Self::AppDefinition => ("appMarketPlaceDefinition", "apps_marketplace", "appdefinition"),
         };
         Facts { entity_type, table, segment }
     }
@@ -106,7 +123,7 @@ impl EntityKind {
 
     /// The kind with this [`EntityKind::entity_type`].
     pub fn from_entity_type(entity_type: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.entity_type() == entity_type)
+        Self::ALL.iter().chain(Self::SETTINGS).copied().find(|kind| kind.entity_type() == entity_type)
     }
 
     /// The table that holds entities of this kind.
@@ -114,10 +131,11 @@ impl EntityKind {
         self.facts().table
     }
 
-    /// The column with the hash that a row is found by: of the name, or of the fully qualified name.
+    /// The column with the hash that a row is found by: of the name, or of the fully qualified name. A setting is found by its type.
     pub fn hash_column(self) -> &'static str {
         match self {
             Self::IngestionPipeline => "fqnHash",
+            Self::Setting => "configType",
             _ => "nameHash",
         }
     }
@@ -140,6 +158,12 @@ impl EntityKind {
     /// Whether it is one of the services.
     pub fn is_service(self) -> bool {
         !matches!(self, Self::User | Self::IngestionPipeline | Self::Workflow | Self::Bot)
+            && !self.is_setting()
+    }
+
+    /// Whether it is one of [`EntityKind::SETTINGS`].
+    pub fn is_setting(self) -> bool {
+        matches!(self, Self::Setting | Self::EventSubscription | Self::App | Self::AppDefinition)
     }
 
     /// How many parts a fully qualified name has: a pipeline's begins with its service's.
@@ -165,9 +189,10 @@ mod tests {
 
     #[test]
     fn entity_types_and_tables_are_unique_and_found_again() {
-        let tables: HashSet<_> = EntityKind::ALL.iter().map(|kind| kind.table()).collect();
-        assert_eq!(tables.len(), EntityKind::ALL.len());
-        for kind in EntityKind::ALL {
+        let all = || EntityKind::ALL.iter().chain(EntityKind::SETTINGS);
+        let tables: HashSet<_> = all().map(|kind| kind.table()).collect();
+        assert_eq!(tables.len(), all().count());
+        for kind in all() {
             assert_eq!(EntityKind::from_entity_type(kind.entity_type()), Some(*kind));
             assert_eq!(kind.to_string(), kind.entity_type());
         }
@@ -176,8 +201,10 @@ mod tests {
 
     #[test]
     fn every_kind_but_the_bot_can_hold_secrets_and_has_a_segment_of_its_own() {
-        let segments: HashSet<_> = EntityKind::WITH_SECRETS.iter().map(|kind| kind.name_segment()).collect();
-        assert_eq!(segments.len(), EntityKind::ALL.len() - 1);
+        let with_secrets = || EntityKind::WITH_SECRETS.iter().chain(EntityKind::SETTINGS);
+        let segments: HashSet<_> = with_secrets().map(|kind| kind.name_segment()).collect();
+        assert_eq!(segments.len(), with_secrets().count());
+        assert_eq!(EntityKind::WITH_SECRETS.len(), EntityKind::ALL.len() - 1);
         assert!(!EntityKind::WITH_SECRETS.contains(&EntityKind::Bot));
     }
 

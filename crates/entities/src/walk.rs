@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::catalogue::{Catalogue, Node};
 use crate::kind::EntityKind;
 use crate::path::{FieldPath, Step};
+use crate::unlisted::secrets_of_setting;
 
 /// What a walk found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,11 +26,16 @@ pub struct Walk {
 /// - The connections embedded in a pipeline are walked by their own `type`.
 /// - A user is walked only if it is a bot's. The bcrypt hash of a password is none of the fields.
 ///
+/// - Settings, event subscriptions and applications have no schema here: theirs are known by their keys, or because they are
+///   encrypted.
+///
 /// A document of an unexpected form is walked as far as it has the expected one.
 pub fn walk(kind: EntityKind, document: &Value) -> Walk {
     let mut walker =
         Walker { catalogue: Catalogue::get(), kind, document, at: Vec::new(), found: Walk::default() };
-    if kind.is_service() {
+    if kind.is_setting() {
+        walker.found.fields = secrets_of_setting(kind, document);
+    } else if kind.is_service() {
         walker.service();
     } else if kind != EntityKind::User || document["isBot"] == Value::Bool(true) {
         walker.descend(walker.catalogue.root(kind), document);

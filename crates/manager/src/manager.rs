@@ -65,6 +65,8 @@ pub struct Manager {
     pub(crate) installation: Uuid,
     /// How many secrets this manager has begun to delete.
     pub(crate) deletions: AtomicU64,
+    /// Whether references are encrypted in the database, as OpenMetadata's own server writes them.
+    pub(crate) wrapped_references: bool,
     provider_name: String,
 }
 
@@ -92,6 +94,7 @@ impl Manager {
             random: parts.random,
             installation,
             deletions: AtomicU64::new(0),
+            wrapped_references: false,
             provider_name: parts.provider_name,
         })
     }
@@ -101,6 +104,13 @@ impl Manager {
     #[must_use]
     pub fn with_former_vaults(mut self, vaults: Vec<Arc<dyn Provider>>) -> Self {
         self.former = vaults;
+        self
+    }
+
+    /// Encrypts references in the database, as OpenMetadata's own server writes them, if there is a Fernet key to do it with.
+    #[must_use]
+    pub fn with_wrapped_references(mut self, wrapped: bool) -> Self {
+        self.wrapped_references = wrapped;
         self
     }
 

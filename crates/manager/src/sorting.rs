@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use strongroom_entities::reference::{self, FieldText, Reference};
-use strongroom_entities::{EntityKind, FieldPath, MASK};
+use strongroom_entities::unlisted::is_option;
+use strongroom_entities::{EntityKind, FieldPath, MASK, secret_options};
 use strongroom_metastore::OwnReference;
 use strongroom_secrets::{SecretName, SecretValue};
 use uuid::Uuid;
@@ -38,6 +39,7 @@ impl Manager {
         for field in &fields {
             self.sort_field(kind, id, &fqn, before, field, &mut sorted).await?;
         }
+        self.check_options(kind, id, before, &sorted.document).await?;
         let dropped = before.map(|before| strongroom_entities::walk(kind, before).fields).unwrap_or_default();
         sorted.changed.extend(dropped.into_iter().filter(|field| !fields.contains(field)));
         Ok(sorted)
@@ -90,11 +92,16 @@ impl Manager {
                     Some(stored) => self.readable(field, stored)?.expose() == text.expose(),
                     None => false,
                 };
-                if !unchanged {
-                    self.check_reference(kind, id, field, reference.name()).await?;
-                    sorted.changed.push(field.clone());
+                match stored {
+                    Some(stored) if unchanged && self.wraps(field) => stored.to_owned(),
+                    _ => {
+                        if !unchanged {
+                            self.check_reference(kind, id, field, reference.name()).await?;
+                            sorted.changed.push(field.clone());
+                        }
+                        self.reference_text(field, &reference)
+                    }
                 }
-                reference.to_string()
             }
             FieldText::Plain(_) if text.len() > SecretValue::MAX_BYTES => {
                 return Err(invalid(&format!(
@@ -178,11 +185,41 @@ impl Manager {
         Ok(())
     }
 
+    /// Checks the references that somebody typed into a free map: they are resolved where a connection is made, too.
+    async fn check_options(
+        &self,
+        kind: EntityKind,
+        id: Uuid,
+        before: Option<&Value>,
+        document: &Value,
+    ) -> Result<(), WriteError> {
+        if kind.is_setting() {
+            return Ok(());
+        }
+        for field in secret_options(document) {
+            let text = field.get(document);
+            let Some(FieldText::Reference(reference)) = text.and_then(Value::as_str).map(reference::classify)
+            else {
+                continue;
+            };
+            // Without a vault such a text was never anything but itself.
+            let resolves = !matches!(self.keeping, Keeping::InDatabase(None));
+            if resolves && before.and_then(|before| field.get(before)) != text {
+                self.check_reference(kind, id, &field, reference.name()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every reference of a document, with the field that holds it: those to secrets that are kept for the field, and those that
     /// are the users' own.
     pub(crate) fn references(&self, kind: EntityKind, id: Uuid, document: &Value) -> Vec<OwnReference> {
         let mut references = Vec::new();
-        for field in strongroom_entities::walk(kind, document).fields {
+        let mut fields = strongroom_entities::walk(kind, document).fields;
+        if !kind.is_setting() {
+            fields.extend(secret_options(document));
+        }
+        for field in fields {
             let Some(Value::String(text)) = field.get(document) else { continue };
             let Ok(text) = self.readable(&field, text) else { continue };
             if let FieldText::Reference(reference) = reference::classify(text.expose()) {
@@ -193,17 +230,32 @@ impl Manager {
         references
     }
 
+    /// Puts a reference to `name` into a field.
+    pub(crate) fn refer(&self, document: &mut Value, field: &FieldPath, name: &SecretName) {
+        let reference = Reference::new(name.clone());
+        field.set(document, Value::String(self.reference_text(field, &reference)));
+    }
+
+    /// A reference as the database keeps it.
+    fn reference_text(&self, field: &FieldPath, reference: &Reference) -> String {
+        match self.wraps(field) {
+            true => self.encrypted(&SecretValue::new(reference.to_string())),
+            false => reference.to_string(),
+        }
+    }
+
+    /// Whether the references of a field are encrypted, as OpenMetadata's own server writes them. What stands in free maps nobody
+    /// decrypts.
+    pub(crate) fn wraps(&self, field: &FieldPath) -> bool {
+        self.wrapped_references && self.fernet.is_some() && !is_option(field)
+    }
+
     pub(crate) fn encrypted(&self, value: &SecretValue) -> String {
         match &self.fernet {
             Some(keys) => keys.encrypt(value),
             None => value.expose().to_owned(),
         }
     }
-}
-
-/// Puts a reference to `name` into a field.
-pub(crate) fn refer(document: &mut Value, field: &FieldPath, name: &SecretName) {
-    field.set(document, Value::String(Reference::new(name.clone()).to_string()));
 }
 
 /// The fully qualified name that a document says it has; its name, if it says none.

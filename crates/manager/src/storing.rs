@@ -132,8 +132,8 @@ impl Manager {
                 WriteError::AlreadyExists
             });
         }
-        match row {
-            Some(_) => transaction.update(kind, id, document).await?,
+        match &row {
+            Some(row) => transaction.update(row, document).await?,
             None => {
                 let hash = strongroom_entities::fqn_hash(&fully_qualified_name(document));
                 transaction.insert(kind, &hash, document).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::WriteError;
 use crate::placing::{Batch, Custom, Placed, Prepared};
-use crate::sorting::{Sorted, refer};
+use crate::sorting::Sorted;
 use crate::storing::Storing;
 use crate::{Keeping, Manager};
 
@@ -103,7 +103,7 @@ impl Manager {
             return Err(if before.is_some() { WriteError::Changed } else { WriteError::AlreadyExists });
         }
         for item in batch.items.iter().flatten() {
-            refer(&mut document, &item.wanted.owner.field, &item.name);
+            self.refer(&mut document, &item.wanted.owner.field, &item.name);
             if item.changes() {
                 changed.push(item.wanted.owner.field.clone());
             }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
-use strongroom_entities::EntityKind;
+use strongroom_entities::{EntityKind, text};
 use uuid::Uuid;
 
 use crate::{Metastore, StoreError, Transaction};
@@ -19,6 +19,8 @@ pub struct Row {
     pub hash: String,
     /// The document.
     pub json: Value,
+    /// The document as it is written, which can say more than a [`Value`].
+    pub text: String,
 }
 
 /// Whether soft-deleted entities are meant.
@@ -79,8 +81,9 @@ impl Metastore {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn get(&self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
-        let sql = select(kind, "id = ?");
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&self.readers).await?;
+        let sql = select(kind, &format!("{} = ?", id_column(kind)));
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).bind(id_text(kind, id)).fetch_optional(&self.readers).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }
 
@@ -146,7 +149,8 @@ impl Metastore {
         if after.is_none() && !self.has_table(kind.table()).await? {
             return Ok(InventoryPage::default());
         }
-        let sql = format!("{} ORDER BY id LIMIT ?", select(kind, "id > ?"));
+        let id = id_column(kind);
+        let sql = format!("{} ORDER BY {id} LIMIT ?", select(kind, &format!("{id} > ?")));
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(after.unwrap_or_default())
             .bind(limit)
@@ -176,9 +180,9 @@ impl Transaction {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn lock(&mut self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
-        let sql = select(kind, "id = ?");
+        let sql = select(kind, &format!("{} = ?", id_column(kind)));
         let row =
-            sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(&mut *self.inner).await?;
+            sqlx::query(AssertSqlSafe(sql)).bind(id_text(kind, id)).fetch_optional(&mut *self.inner).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }
 
@@ -192,22 +196,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Replaces an entity's document, and nothing else of its row.
+    /// Replaces the document of a row, which is the one that [`Transaction::lock`] gave, and nothing else of it. What does not change
+    /// in the document stays as it is written.
     ///
     /// # Errors
     /// If the database fails or the document lacks what a computed column needs.
-    pub async fn update(&mut self, kind: EntityKind, id: Uuid, json: &Value) -> Result<(), StoreError> {
-        let sql = format!("UPDATE {} SET json = ? WHERE id = ?", kind.table());
+    pub async fn update(&mut self, row: &Row, json: &Value) -> Result<(), StoreError> {
+        let Row { kind, id, .. } = *row;
+        let broken =
+            |reason: String| StoreError::BrokenRow { table: kind.table(), id: id_text(kind, id), reason };
+        let text = text::rewrite(&row.text, json).map_err(|error| broken(error.to_string()))?;
+        let sql = format!("UPDATE {} SET json = ? WHERE {} = ?", kind.table(), id_column(kind));
         let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(json.to_string())
-            .bind(id.to_string())
+            .bind(text)
+            .bind(id_text(kind, id))
             .execute(&mut *self.inner)
             .await?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            let reason = "the row to update is gone".to_owned();
-            Err(StoreError::BrokenRow { table: kind.table(), id: id.to_string(), reason })
+        match done.rows_affected() {
+            1 => Ok(()),
+            _ => Err(broken("the row to update is gone".to_owned())),
         }
     }
 
@@ -222,17 +229,36 @@ impl Transaction {
     }
 }
 
+/// The column that a row is found by, as text. Settings are numbered.
+fn id_column(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Setting => "CAST(id AS TEXT)",
+        _ => "id",
+    }
+}
+
+/// What stands in that column. The number of a setting is the number in its id.
+fn id_text(kind: EntityKind, id: Uuid) -> String {
+    match kind {
+        EntityKind::Setting => id.as_u128().to_string(),
+        _ => id.to_string(),
+    }
+}
+
 fn select(kind: EntityKind, condition: &str) -> String {
-    format!("SELECT id, {} AS hash, json FROM {} WHERE {condition}", kind.hash_column(), kind.table())
+    let (id, hash, table) = (id_column(kind), kind.hash_column(), kind.table());
+    format!("SELECT {id} AS id, {hash} AS hash, json FROM {table} WHERE {condition}")
 }
 
 fn decode(kind: EntityKind, row: &SqliteRow) -> Result<Row, StoreError> {
     let id: String = row.try_get("id")?;
     let broken = |reason: String| StoreError::BrokenRow { table: kind.table(), id: id.clone(), reason };
-    // The parser's own message can quote the document: only the place goes on.
-    let json = serde_json::from_str(row.try_get("json")?).map_err(|error| {
-        broken(format!("its document is not JSON (line {}, column {})", error.line(), error.column()))
-    })?;
-    let uuid = Uuid::parse_str(&id).map_err(|_| broken("its id is not a UUID".to_owned()))?;
-    Ok(Row { kind, id: uuid, hash: row.try_get("hash")?, json })
+    let document: String = row.try_get("json")?;
+    let json = text::read(&document).map_err(|error| broken(error.to_string()))?;
+    let uuid = match kind {
+        EntityKind::Setting => id.parse().map(Uuid::from_u128).ok(),
+        _ => Uuid::parse_str(&id).ok(),
+    };
+    let uuid = uuid.ok_or_else(|| broken("its id is not a UUID".to_owned()))?;
+    Ok(Row { kind, id: uuid, hash: row.try_get("hash")?, json, text: document })
 }

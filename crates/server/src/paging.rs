@@ -150,7 +150,13 @@ mod tests {
 
     fn row(name: &str) -> Row {
         let id = Uuid::from_u128(name.len() as u128);
-        Row { kind: EntityKind::DatabaseService, id, hash: String::new(), json: json!({"name": name}) }
+        Row {
+            kind: EntityKind::DatabaseService,
+            id,
+            hash: String::new(),
+            json: json!({"name": name}),
+            text: String::new(),
+        }
     }
 
     fn page(limit: u32, from: Option<Cursor>) -> Page {

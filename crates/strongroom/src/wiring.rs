@@ -149,7 +149,7 @@ pub(crate) async fn manager(
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };
-    Ok(Manager::new(parts).await?)
+    Ok(Manager::new(parts).await?.with_wrapped_references(settings.strongroom.wrapped_references))
 }
 
 /// Says on stderr what the settings warn about.

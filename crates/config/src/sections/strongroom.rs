@@ -24,6 +24,8 @@ pub enum NamingChoice {
 pub struct StrongroomSettings {
     /// How secrets are named; none: decided by who made the database.
     pub naming: Option<NamingChoice>,
+    /// Whether references are encrypted in the database, as OpenMetadata's own server writes them; else they stand there plainly.
+    pub wrapped_references: bool,
     /// How long an intent is held before another may settle it: 120 s unless configured.
     pub intent_lease: Duration,
     /// How long a call of the vault may take: 30 s unless configured, less than half of the lease.
@@ -32,13 +34,15 @@ pub struct StrongroomSettings {
     pub admin_password: Option<SecretValue>,
 }
 
-const STRONGROOM: Keys = Keys { ours: &["naming", "intents", "admin", "dataDir"], others: &[], open: false };
+const STRONGROOM: Keys =
+    Keys { ours: &["naming", "references", "intents", "admin", "dataDir"], others: &[], open: false };
 const INTENTS: Keys = Keys { ours: &["leaseSeconds", "callTimeoutSeconds"], others: &[], open: false };
 const ADMIN: Keys = Keys { ours: &["password", "passwordFile"], others: &[], open: false };
 
 /// The variables that set something; any other `STRONGROOM_*` is suspected to be one of them misspelt.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "STRONGROOM_NAMING",
+    "STRONGROOM_REFERENCES",
     "STRONGROOM_INTENTS_LEASE_SECONDS",
     "STRONGROOM_INTENTS_CALL_TIMEOUT_SECONDS",
     "STRONGROOM_ADMIN_PASSWORD",
@@ -62,6 +66,14 @@ pub(crate) fn read(root: &Section<'_>) -> Result<StrongroomSettings, ConfigError
             _ => return Err(found.fault("there is no such naming scheme").hint("guide or openmetadata")),
         }),
     };
+    let wrapped_references = match section.text("references", &["STRONGROOM_REFERENCES"])? {
+        None => false,
+        Some(found) => match found.text() {
+            "plain" => false,
+            "wrapped" => true,
+            _ => return Err(found.fault("references cannot be written so").hint("plain or wrapped")),
+        },
+    };
     let intents = section.section("intents", &INTENTS)?;
     let (lease, lease_found) =
         intents.seconds("leaseSeconds", &["STRONGROOM_INTENTS_LEASE_SECONDS"], 120.0)?;
@@ -81,6 +93,7 @@ pub(crate) fn read(root: &Section<'_>) -> Result<StrongroomSettings, ConfigError
     warn_of_slips(&section);
     Ok(StrongroomSettings {
         naming,
+        wrapped_references,
         intent_lease: lease,
         call_timeout: call,
         admin_password: admin_password(&section)?.map(Found::into_secret),

@@ -87,7 +87,7 @@ fn a_key_that_is_like_none_is_refused_where_all_keys_are_known() {
             "secretsManager, prefix, tags, parameters",
         ),
         ("fernetConfiguration: {rotation: x}", "fernetConfiguration.rotation", "fernetKey"),
-        ("strongroom: {vault: x}", "strongroom.vault", "naming, intents, admin, dataDir"),
+        ("strongroom: {vault: x}", "strongroom.vault", "naming, references, intents, admin, dataDir"),
     ] {
         assert_error(load(text, &[]), Some(1), Some(key), &[knows]);
     }

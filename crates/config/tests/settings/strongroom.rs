@@ -70,6 +70,19 @@ fn naming_has_two_schemes() {
 }
 
 #[test]
+fn references_are_plain_unless_they_shall_be_wrapped() {
+    assert!(!load("", &[]).unwrap().strongroom.wrapped_references);
+    assert!(!load("strongroom: {references: plain}", &[]).unwrap().strongroom.wrapped_references);
+    assert!(load("strongroom: {references: wrapped}", &[]).unwrap().strongroom.wrapped_references);
+    assert_error(
+        load("strongroom: {references: yes}", &[]),
+        Some(1),
+        Some("strongroom.references"),
+        &["plain or wrapped"],
+    );
+}
+
+#[test]
 fn the_first_password_may_lie_in_a_file() {
     let folder = TempDir::new().unwrap();
     let file = write(&folder, "password", "pass word\n");

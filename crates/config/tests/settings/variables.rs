@@ -13,7 +13,7 @@ use crate::{assert_error, load, without_file, write};
 
 /// Every variable that is read directly, with a value that is not the default, and how it shows in the settings.
 type Shows = fn(&Settings) -> String;
-const VARIABLES: [(&str, &str, &str, Shows); 31] = [
+const VARIABLES: [(&str, &str, &str, Shows); 32] = [
     ("OPENMETADATA_CLUSTER_NAME", "om", "om", |s| s.cluster_name.clone()),
     ("SERVER_HOST", "::1", "::1 ::1", |s| format!("{} {}", s.server.host, s.server.admin_host)),
     ("SERVER_PORT", "1234", "1234", |s| s.server.port.to_string()),
@@ -61,6 +61,7 @@ const VARIABLES: [(&str, &str, &str, Shows); 31] = [
     }),
     ("SERVER_HOST_API_URL", "http://om/api", "http://om/api", |s| s.pipeline.metadata_api_endpoint.clone()),
     ("STRONGROOM_NAMING", "guide", "Some(Guide)", |s| format!("{:?}", s.strongroom.naming)),
+    ("STRONGROOM_REFERENCES", "wrapped", "true", |s| s.strongroom.wrapped_references.to_string()),
     ("STRONGROOM_INTENTS_LEASE_SECONDS", "61", "61s", |s| format!("{:?}", s.strongroom.intent_lease)),
     ("STRONGROOM_INTENTS_CALL_TIMEOUT_SECONDS", "0.5", "500ms", |s| {
         format!("{:?}", s.strongroom.call_timeout)

@@ -1,12 +1,11 @@
 //! Applying a plan: page by page, a page's secrets side by side; each entity whole or not at all, a page in one commit.
 
 use serde_json::Value;
-use strongroom_entities::EntityKind;
 use strongroom_metastore::Row;
 use strongroom_secrets::ErrorKind;
 use tokio::time::Instant;
 
-use super::inventory::{Content, Entry, PAGE};
+use super::inventory::{Content, Entry, PAGE, all_kinds};
 use super::plan::Plan;
 use super::report::{Failure, Report};
 use super::runs::Log;
@@ -71,7 +70,8 @@ impl Manager {
         self.settle_abandoned(&[MIGRATION_HOLDER]).await?;
         self.recheck_settled().await?;
         self.need_run(run).await?;
-        let report = Report { run, conflicts: plan.report.conflicts.clone(), ..Report::default() };
+        let (conflicts, left) = (plan.report.conflicts.clone(), plan.report.left.clone());
+        let report = Report { run, conflicts, left, ..Report::default() };
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
         let mut log = Log::of(run);
         log.progress.total = plan.report.entities.seen;
@@ -92,7 +92,7 @@ pub(crate) const MIGRATION_HOLDER: &str = "migration:";
 
 impl Run<'_> {
     async fn go(&mut self, watcher: &dyn Watcher) -> Result<(), MigrateError> {
-        for kind in EntityKind::WITH_SECRETS {
+        for kind in all_kinds() {
             let mut after = None;
             loop {
                 if watcher.should_stop() {
@@ -173,6 +173,9 @@ impl Run<'_> {
     /// Looks into a row, unless it is in conflict: those are left alone.
     fn entry(&mut self, row: Row) -> Option<Entry> {
         let entry = self.manager.take_stock(row, self.options);
+        if entry.is_beside_the_point() {
+            return None;
+        }
         if self.plan.in_conflict.contains(&entry.row.id) || entry.doubts().next().is_some() {
             self.report.entities.seen += 1;
             self.report.entities.failed += 1;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use futures::{StreamExt, stream};
 use serde_json::Value;
-use strongroom_entities::FieldPath;
 use strongroom_entities::reference::{self, FieldText};
+use strongroom_entities::{EntityKind, FieldPath};
 use strongroom_secrets::SecretValue;
 
 use super::MigrateError;
@@ -103,14 +103,16 @@ impl Run<'_> {
             let failed = |error: WriteError| (field.to_string(), error);
             match content {
                 Content::Value { value, plain: true } if self.manager.fernet.is_some() => {
-                    let encrypted = self.manager.encrypted_again(field, value).map_err(failed)?;
+                    let encrypted =
+                        self.manager.as_database_keeps(entry.row.kind, field, value).map_err(failed)?;
                     returned.insert(field.clone(), (encrypted, false));
                 }
                 Content::Reference { name, .. } => {
                     match self.manager.leads(entry, field, name).await.map_err(failed)? {
                         Leads::Here => {}
                         Leads::Away(found) => {
-                            let text: Returned = self.manager.encrypted_again(field, &found.value);
+                            let text: Returned =
+                                self.manager.as_database_keeps(entry.row.kind, field, &found.value);
                             returned.insert(field.clone(), (text.map_err(failed)?, true));
                         }
                         Leads::LeftBehind => return Err(failed(left_behind(field))),
@@ -152,7 +154,7 @@ impl Run<'_> {
 
 impl Manager {
     /// A value as the database keeps it, after a look that it can be read again for what it is.
-    fn encrypted_again(&self, field: &FieldPath, value: &SecretValue) -> Returned {
+    fn as_database_keeps(&self, kind: EntityKind, field: &FieldPath, value: &SecretValue) -> Returned {
         let invalid =
             |reason: &str| WriteError::InvalidField { field: field.clone(), reason: reason.to_owned() };
         match reference::classify(value.expose()) {
@@ -161,12 +163,15 @@ impl Manager {
                     "has a value that begins with secret:, which in the database marks a reference",
                 ));
             }
-            FieldText::Fernet(_) if self.fernet.is_none() => {
+            FieldText::Fernet(_) if self.fernet.is_none() || Self::is_kept_in_clear(kind, field) => {
                 return Err(invalid(
                     "has a value that begins with fernet:, which in the database marks what is encrypted",
                 ));
             }
             _ => {}
+        }
+        if Self::is_kept_in_clear(kind, field) {
+            return Ok(value.expose().to_owned());
         }
         let text = self.encrypted(value);
         match self.readable(field, &text)? == *value {

@@ -1,15 +1,15 @@
 //! The inventory: what each secret field of a row holds.
 
 use serde_json::Value;
-use strongroom_entities::FieldPath;
 use strongroom_entities::reference::{self, FieldText};
+use strongroom_entities::{EntityKind, FieldPath};
 use strongroom_metastore::Row;
 use strongroom_secrets::{SecretName, SecretValue};
 
 use super::MigrateOptions;
+use super::leftovers::{Leftovers, label};
 use crate::Manager;
 use crate::ownership::FieldOwner;
-use crate::sorting::fully_qualified_name;
 
 /// How many rows are in hand at a time.
 pub(crate) const PAGE: u32 = 64;
@@ -33,9 +33,21 @@ pub(crate) struct Entry {
     pub(crate) row: Row,
     pub(crate) fqn: String,
     pub(crate) fields: Vec<(FieldPath, Content)>,
+    /// What it holds besides, and keeps as it is.
+    pub(crate) left: Leftovers,
+}
+
+/// All kinds that a migration goes through, in order.
+pub(crate) fn all_kinds() -> impl Iterator<Item = &'static EntityKind> {
+    EntityKind::WITH_SECRETS.iter().chain(EntityKind::SETTINGS)
 }
 
 impl Entry {
+    /// Whether it is a setting of which nothing is worked on: then it does not count as an entity.
+    pub(crate) fn is_beside_the_point(&self) -> bool {
+        self.row.kind.is_setting() && self.fields.is_empty()
+    }
+
     pub(crate) fn owner(&self, field: &FieldPath) -> FieldOwner {
         FieldOwner { kind: self.row.kind, entity: self.row.id, field: field.clone() }
     }
@@ -61,18 +73,11 @@ impl Entry {
 impl Manager {
     /// Looks into a row.
     pub(crate) fn take_stock(&self, row: Row, options: &MigrateOptions) -> Entry {
-        let fields = strongroom_entities::walk(row.kind, &row.json)
-            .fields
-            .into_iter()
-            .map(|field| {
-                let content = self.content(&row.json, &field, options);
-                (field, content)
-            })
-            .collect();
-        Entry { fqn: fully_qualified_name(&row.json), row, fields }
+        let (fields, left) = self.sift(&row, options);
+        Entry { fqn: label(&row), row, fields, left }
     }
 
-    fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
+    pub(super) fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
         let Some(Value::String(stored)) = field.get(document) else {
             return Content::Doubtful(
                 "holds something else than a text where a password should be: correct the entity".to_owned(),

@@ -9,6 +9,7 @@ mod apply;
 mod back;
 pub(crate) mod inventory;
 mod leads;
+mod leftovers;
 mod options;
 pub mod plan;
 pub mod report;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::WriteError;
 
 pub use apply::holder;
+pub use leftovers::{LeftField, LeftTable, Leftovers, UnknownType};
 pub use options::MigrateOptions;
 pub use plan::{Plan, PlannedAction, PlannedField};
 pub use report::{Conflict, EntityCounts, Failure, Report, SecretCounts};

@@ -12,4 +12,8 @@ pub struct MigrateOptions {
     pub adopt: bool,
     /// Conflicts are left as they are, and everything else is migrated.
     pub skip_conflicts: bool,
+    /// Secrets in `connectionOptions` and `connectionArguments` move too.
+    pub include_options: bool,
+    /// Secrets of settings, event subscriptions and applications move too.
+    pub include_settings: bool,
 }

@@ -11,7 +11,7 @@ use strongroom_metastore::{Include, StoreError};
 use strongroom_secrets::{ErrorKind, SecretName};
 use uuid::Uuid;
 
-use super::inventory::{Content, Entry, PAGE};
+use super::inventory::{Content, Entry, PAGE, all_kinds};
 use super::leads::{KeptFor, Leads};
 use super::report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
 use super::sideways::{LEFT_BEHIND, NOWHERE};
@@ -47,6 +47,8 @@ pub enum PlannedAction {
     Move,
     /// Its encrypted reference is written plainly.
     Unwrap,
+    /// Its plain reference is encrypted.
+    Wrap,
     /// Its encrypted empty password becomes an empty text.
     Empty,
     /// Its value comes back from the vault, and the row holds it encrypted.
@@ -101,11 +103,11 @@ impl Manager {
         let (wanted, referred, expected) = (HashMap::new(), HashMap::new(), Vec::new());
         let mut planner = Planner { manager: self, options, plan, wanted, referred, expected };
         let mut total = 0;
-        for kind in EntityKind::WITH_SECRETS {
+        for kind in all_kinds() {
             total += self.count_or_none(*kind).await?;
         }
         watcher.total(total);
-        for kind in EntityKind::WITH_SECRETS {
+        for kind in all_kinds() {
             let mut after = None;
             loop {
                 let page = self.store.inventory(*kind, after.as_deref(), PAGE).await?;
@@ -139,6 +141,10 @@ impl Manager {
 
 impl Planner<'_> {
     async fn add(&mut self, entry: &Entry) -> Result<(), MigrateError> {
+        self.plan.report.left.add(&entry.left);
+        if entry.is_beside_the_point() {
+            return Ok(());
+        }
         self.plan.report.entities.seen += 1;
         for (field, reason) in entry.doubts() {
             self.doubt(entry, field, String::new(), reason.clone());
@@ -151,7 +157,9 @@ impl Planner<'_> {
             match action {
                 PlannedAction::Move => *written += 1,
                 PlannedAction::Return => *returned += 1,
-                PlannedAction::Keep | PlannedAction::Unwrap if name.is_some() => *kept += 1,
+                PlannedAction::Keep | PlannedAction::Unwrap | PlannedAction::Wrap if name.is_some() => {
+                    *kept += 1;
+                }
                 _ => {}
             }
             if let (PlannedAction::Move, Some(name)) = (action, &name) {
@@ -199,8 +207,12 @@ impl Planner<'_> {
                 let action = match (managed, away) {
                     (true, true) => PlannedAction::Move,
                     (false, true) => PlannedAction::Return,
-                    (true, false) if !plain => PlannedAction::Unwrap,
-                    (_, false) => PlannedAction::Keep,
+                    (true, false) => match (*plain, self.manager.wraps(field)) {
+                        (false, false) => PlannedAction::Unwrap,
+                        (true, true) => PlannedAction::Wrap,
+                        _ => PlannedAction::Keep,
+                    },
+                    (false, false) => PlannedAction::Keep,
                 };
                 if !away {
                     self.referred.entry(name.key()).or_default().push(entry.field_label(field));

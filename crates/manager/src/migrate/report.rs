@@ -3,6 +3,8 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::leftovers::Leftovers;
+
 /// What came of a migration, or what a plan says would come of it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Report {
@@ -18,6 +20,8 @@ pub struct Report {
     pub conflicts: Vec<Conflict>,
     /// What went wrong.
     pub failures: Vec<Failure>,
+    /// What holds secrets and stays as it is.
+    pub left: Leftovers,
 }
 
 /// Entities by what became of them: `seen = changed + unchanged + failed`.

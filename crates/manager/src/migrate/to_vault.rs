@@ -17,7 +17,6 @@ use super::sideways::Moves;
 use crate::Manager;
 use crate::error::WriteError;
 use crate::placing::{Batch, Placed, Prepared, Wanted};
-use crate::sorting::refer;
 
 /// An entity in hand, and where its wanted values stand in the batch.
 struct InHand {
@@ -219,7 +218,9 @@ impl Run<'_> {
         let mut document = entry.row.json.clone();
         for (field, content) in &entry.fields {
             match content {
-                Content::Reference { name, plain: false } => refer(&mut document, field, name),
+                Content::Reference { name, plain } if *plain == self.manager.wraps(field) => {
+                    self.manager.refer(&mut document, field, name);
+                }
                 Content::Empty { plain: false } => {
                     field.set(&mut document, Value::String(String::new()));
                 }
@@ -227,7 +228,7 @@ impl Run<'_> {
             }
         }
         for item in placed {
-            refer(&mut document, &item.owner.field, &item.name);
+            self.manager.refer(&mut document, &item.owner.field, &item.name);
         }
         document
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection};
 use strongroom_entities::{EntityKind, FernetKeys};
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Change, Keeping, Manager, Parts, Stored, Timing, WriteError, WriteOutcome};
@@ -48,6 +49,11 @@ impl World {
         let world =
             Self::open_as(folder, self.vault.clone(), scheme, "migration:test", keeping, provider).await;
         Self { manager: world.manager.with_former_vaults(former), ..world }
+    }
+
+    /// The same, with references as OpenMetadata's own server writes them.
+    pub(crate) fn wrapping(self) -> Self {
+        Self { manager: self.manager.with_wrapped_references(true), ..self }
     }
 
     async fn open(folder: Arc<TempDir>, vault: MemoryProvider, scheme: NamingScheme, holder: &str) -> Self {
@@ -122,6 +128,37 @@ impl World {
         let mut transaction = self.store.begin().await.unwrap();
         transaction.insert(kind, &hash, document).await.unwrap();
         transaction.commit().await.unwrap();
+    }
+
+    /// Puts a document into the database as it is written.
+    pub(crate) async fn plant_text(&self, kind: EntityKind, text: &str) {
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
+        let mut connection = options.connect().await.unwrap();
+        let hash = format!("hash of {}", text.len());
+        let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(text).bind(hash).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// All documents of a kind as they are written, in the order of their ids.
+    pub(crate) async fn stored_texts(&self, kind: EntityKind) -> Vec<String> {
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
+        let mut connection = options.connect().await.unwrap();
+        let sql = format!("SELECT json FROM {} ORDER BY id", kind.table());
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// Puts a row of the settings into the database, which has no name but its type.
+    pub(crate) async fn plant_setting(&self, config_type: &str, document: &Value) {
+        let mut transaction = self.store.begin().await.unwrap();
+        transaction.insert(EntityKind::Setting, config_type, document).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    pub(crate) async fn setting(&self, config_type: &str) -> Value {
+        self.store.get_by_hash(EntityKind::Setting, config_type).await.unwrap().unwrap().json
     }
 
     pub(crate) async fn password_in_row(&self, id: Uuid) -> String {

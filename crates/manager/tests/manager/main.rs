@@ -4,6 +4,7 @@
 
 mod changing;
 mod harness;
+mod leftovers;
 mod migrating;
 mod settling;
 mod vault_state;

@@ -295,6 +295,6 @@ pub(crate) async fn change_user(api: &Api, name: &str, member: &str, value: Valu
     let mut json = row.json.clone();
     json[member] = value;
     let mut transaction = api.store.begin().await.unwrap();
-    transaction.update(EntityKind::User, row.id, &json).await.unwrap();
+    transaction.update(&row, &json).await.unwrap();
     transaction.commit().await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them.
 
+mod leftovers;
 mod options;
 
 use std::convert::Infallible;
@@ -18,6 +19,7 @@ use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::Random;
 use strongroom_secrets::random::SystemRandom;
 
+use self::leftovers::tell_leftovers;
 use self::options::Decisions;
 use crate::exit::{CONFLICTS, FAILED, Usage};
 use crate::signals::Signals;
@@ -183,6 +185,7 @@ pub(crate) fn tell_plan(plan: &Plan, json: bool) -> Result<()> {
         let what = match field.action {
             PlannedAction::Move => format!("moves to {name}"),
             PlannedAction::Unwrap => format!("keeps its reference to {name}, no longer encrypted"),
+            PlannedAction::Wrap => format!("keeps its reference to {name}, encrypted from now on"),
             PlannedAction::Empty => "is empty: becomes an empty text".to_owned(),
             PlannedAction::Return => format!("comes back from {name} and is encrypted"),
             PlannedAction::Encrypt => "stands in clear text: is encrypted".to_owned(),
@@ -242,7 +245,7 @@ fn tell_troubles(out: &mut impl Write, report: &Report) -> Result<()> {
         let place = if place.is_empty() { String::new() } else { format!("{}: ", place.join(": ")) };
         writeln!(out, "failure: {place}{}", failure.error)?;
     }
-    Ok(())
+    tell_leftovers(out, &report.left)
 }
 
 fn to_json(out: &mut impl Write, value: &impl serde::Serialize) -> Result<()> {

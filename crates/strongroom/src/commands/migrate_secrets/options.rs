@@ -15,11 +15,23 @@ pub(crate) struct Decisions {
     /// Leave conflicts as they are, and migrate everything else
     #[arg(long)]
     skip_conflicts: bool,
+    /// Move secrets in connectionOptions and connectionArguments too; OpenMetadata's own ingestion does not resolve references there
+    #[arg(long)]
+    include_options: bool,
+    /// Move secrets of settings, event subscriptions and apps too; OpenMetadata's own server does not resolve references there
+    #[arg(long)]
+    include_settings: bool,
 }
 
 impl Decisions {
     /// The same, as the migration takes it.
     pub(crate) fn options(&self) -> MigrateOptions {
-        MigrateOptions { literal: self.literal, adopt: self.adopt, skip_conflicts: self.skip_conflicts }
+        MigrateOptions {
+            literal: self.literal,
+            adopt: self.adopt,
+            skip_conflicts: self.skip_conflicts,
+            include_options: self.include_options,
+            include_settings: self.include_settings,
+        }
     }
 }

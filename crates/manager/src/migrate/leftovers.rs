@@ -1,0 +1,149 @@
+//! What holds a secret and is left where it is, unless the user says otherwise: connections of a type that the catalogue does not
+//! have, entries of free maps, and settings, which OpenMetadata's own server cannot resolve from a vault.
+
+use serde::Serialize;
+use strongroom_entities::unlisted::is_option;
+use strongroom_entities::{EntityKind, FieldPath, secret_options};
+use strongroom_metastore::Row;
+
+use super::MigrateOptions;
+use super::inventory::Content;
+use crate::sorting::fully_qualified_name;
+use crate::{Keeping, Manager};
+
+/// What stays as it is. Names and places, no values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Leftovers {
+    /// Entities with a connection of a type that the catalogue does not have.
+    pub unknown_types: Vec<UnknownType>,
+    /// Secrets in `connectionOptions` and `connectionArguments`.
+    pub options: Vec<LeftField>,
+    /// Secrets of settings, event subscriptions and applications.
+    pub settings: Vec<LeftField>,
+    /// Tables with secrets that are no documents, and how many rows of each hold some.
+    pub tables: Vec<LeftTable>,
+}
+
+/// An entity that is left untouched, since nobody knows which of its fields are secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnknownType {
+    /// The entity.
+    pub entity: String,
+    /// The type of its connection.
+    pub connection_type: String,
+    /// The fields that are secret in connections of other types, and hold something.
+    pub fields: Vec<String>,
+}
+
+/// A field that is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftField {
+    /// The entity.
+    pub entity: String,
+    /// The field.
+    pub field: String,
+}
+
+/// A table whose secrets are left as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftTable {
+    /// Its name.
+    pub table: String,
+    /// How many of its rows hold a secret.
+    pub rows: u64,
+}
+
+impl Leftovers {
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.unknown_types.extend_from_slice(&other.unknown_types);
+        self.options.extend_from_slice(&other.options);
+        self.settings.extend_from_slice(&other.settings);
+    }
+}
+
+/// The fields of a row that are worked on, and what of it is left.
+pub(super) type Sifted = (Vec<(FieldPath, Content)>, Leftovers);
+
+impl Manager {
+    /// Parts the secret fields of a row into those that are worked on and those that are left. References of ours are always
+    /// worked on, wherever they stand: their secrets would be lost otherwise when a vault is left.
+    pub(super) fn sift(&self, row: &Row, options: &MigrateOptions) -> Sifted {
+        let Row { kind, json, .. } = row;
+        let entity = || format!("{kind} {}", label(row));
+        let mut left = Leftovers::default();
+        let walk = strongroom_entities::walk(*kind, json);
+        let mut fields: Vec<(FieldPath, Content)> = Vec::with_capacity(walk.fields.len());
+        let mut unknown = Vec::new();
+        for field in walk.fields {
+            let content = self.content(json, &field, options);
+            let refers = matches!(content, Content::Reference { plain: true, .. });
+            if walk.unknown_type.is_some() && !refers {
+                unknown.push(field.to_string());
+            } else if kind.is_setting() && !refers && !self.takes_settings(&content, options) {
+                if holds_something(&content) {
+                    left.settings.push(LeftField { entity: entity(), field: field.to_string() });
+                }
+            } else {
+                fields.push((field, content));
+            }
+        }
+        if let Some(connection_type) = &walk.unknown_type {
+            let connection_type = connection_type.clone();
+            left.unknown_types.push(UnknownType { entity: entity(), connection_type, fields: unknown });
+        }
+        if kind.is_setting() {
+            return (fields, left);
+        }
+        for field in secret_options(json) {
+            let content = self.content(json, &field, options);
+            match content {
+                Content::Reference { .. } => fields.push((field, content)),
+                Content::Value { .. }
+                    if options.include_options && self.is_managed() && walk.unknown_type.is_none() =>
+                {
+                    fields.push((field, content));
+                }
+                _ => left.options.push(LeftField { entity: entity(), field: field.to_string() }),
+            }
+        }
+        (fields, left)
+    }
+
+    fn takes_settings(&self, content: &Content, options: &MigrateOptions) -> bool {
+        let is_value = matches!(content, Content::Value { .. } | Content::Reference { .. });
+        options.include_settings && self.is_managed() && is_value
+    }
+
+    pub(super) fn is_managed(&self) -> bool {
+        matches!(self.keeping, Keeping::Managed(_))
+    }
+
+    /// Whether a field's value lies in the database in clear text, since whoever reads it there decrypts nothing.
+    pub(super) fn is_kept_in_clear(kind: EntityKind, field: &FieldPath) -> bool {
+        let is_listed = || {
+            strongroom_entities::catalogue::place(kind, field)
+                == strongroom_entities::catalogue::Place::SecretField
+        };
+        match kind {
+            EntityKind::App | EntityKind::AppDefinition => !is_listed(),
+            _ => is_option(field),
+        }
+    }
+}
+
+fn holds_something(content: &Content) -> bool {
+    !matches!(content, Content::Empty { .. })
+}
+
+/// What people call the entity of a row: its fully qualified name; the type of a setting, which has no name.
+pub(super) fn label(row: &Row) -> String {
+    match row.kind {
+        EntityKind::Setting => row.hash.clone(),
+        _ => fully_qualified_name(&row.json),
+    }
+}
