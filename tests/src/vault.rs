@@ -80,7 +80,7 @@ impl VaultServer {
     ///
     /// # Panics
     /// If the configuration cannot be written or the vault does not get ready.
-    async fn start_by(
+    pub async fn start_by(
         folder: &Path,
         change: impl FnOnce(&mut Value),
         arguments: &[&str],

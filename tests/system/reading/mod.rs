@@ -5,6 +5,7 @@
 mod airflow;
 mod checking;
 mod command_line;
+mod guide;
 mod python_rules;
 
 use std::collections::BTreeMap;
