@@ -192,7 +192,10 @@ impl Finished {
 }
 
 /// The program under test: the one that `cargo xtask test` built, else the one beside this test binary.
-pub(crate) fn binary() -> PathBuf {
+///
+/// # Panics
+/// If there is none.
+pub fn binary() -> PathBuf {
     if let Some(path) = env::var_os(BINARY) {
         return PathBuf::from(path);
     }

@@ -3,6 +3,7 @@
 mod certificate;
 mod default_chain;
 mod gate;
+mod hosts;
 mod metadata_service;
 mod refused;
 mod renewal;

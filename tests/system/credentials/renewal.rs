@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use strongroom_secrets::azure::{AzureConfig, AzureProvider};
 use strongroom_secrets::clock::{ManualClock, SystemClock};
-use strongroom_secrets::{Clock as _, Error, NewSecret, Provider as _, SecretName};
+use strongroom_secrets::{Clock as _, Error, ErrorKind, NewSecret, Provider as _, SecretName};
 use strongroom_tests::running::free_port;
 use strongroom_tests::{VaultServer, http, scratch};
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use super::{client_secret, config};
 const HOUR: i64 = 3_600_000;
 
 struct Scene {
-    _folder: TempDir,
+    folder: TempDir,
     vault: VaultServer,
     numbers: String,
     gate: Gate,
@@ -47,14 +47,7 @@ impl Scene {
             ..config(&vault, client_secret())
         };
         let provider = Arc::new(AzureProvider::new(&config).unwrap());
-        Self {
-            _folder: folder,
-            vault,
-            numbers: format!("http://127.0.0.1:{port}/metrics"),
-            gate,
-            clock,
-            provider,
-        }
+        Self { folder, vault, numbers: format!("http://127.0.0.1:{port}/metrics"), gate, clock, provider }
     }
 
     /// How many tokens the vault has given out so far.
@@ -132,5 +125,55 @@ async fn while_the_token_endpoint_is_down_or_silent_nothing_is_lost() {
         scene.clock.advance_millis(5 * 60_000);
         assert!(scene.a_hundred_calls().await.is_empty());
         drop(scene.vault);
+    }
+}
+
+/// Takes the keys from a vault by which it knows its tokens: it makes others when it starts again.
+async fn lose_signing_keys(vault: &mut VaultServer) {
+    vault.running().kill();
+    let url = format!("sqlite://{}", vault.data_dir().join("vault.db").display());
+    let database = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM signing_key").execute(&database).await.unwrap();
+    database.close().await;
+    vault.restart().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_vault_no_longer_takes_is_replaced_within_the_call_and_once_for_all() {
+    let mut scene = Scene::set_up().await;
+    assert!(scene.a_hundred_calls().await.is_empty());
+    lose_signing_keys(&mut scene.vault).await;
+    scene.clock.advance_millis(3_000);
+    let before = scene.tokens().await;
+    for _ in 0..3 {
+        assert!(scene.a_hundred_calls().await.is_empty());
+    }
+    assert_eq!(scene.tokens().await, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_vault_takes_no_token_each_call_says_so_and_asks_for_one_more_at_most() {
+    let scene = Scene::set_up().await;
+    let elsewhere = scratch();
+    let other = VaultServer::start(elsewhere.path()).await;
+    let both = scene.folder.path().join("both.pem");
+    let authorities = [scene.vault.ca(), other.ca()].map(|file| std::fs::read_to_string(file).unwrap());
+    std::fs::write(&both, authorities.concat()).unwrap();
+    // Tokens come from here; the vault is one that knows nothing of them.
+    let mut config = AzureConfig {
+        authority: format!("https://login.vault.localhost:{}", scene.gate.port).parse().unwrap(),
+        clock: scene.clock.clone(),
+        ..config(&other, client_secret())
+    };
+    config.trust.ca_file = Some(both);
+    let provider = AzureProvider::new(&config).unwrap();
+    let before = scene.tokens().await;
+    for call in 1..=3 {
+        let begin = Instant::now();
+        let error = provider.get(&SecretName::new("a").unwrap(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        assert!(scene.tokens().await <= before + 2 * call, "{} tokens", scene.tokens().await - before);
+        scene.clock.advance_millis(10_000);
     }
 }

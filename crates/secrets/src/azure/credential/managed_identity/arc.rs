@@ -1,6 +1,8 @@
 //! Azure Arc proves to be asked by an administrator of the machine: it names a file that only such a one can read, and wants
 //! to hear what is in it (<https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>).
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::azure::credential::refusal::NoToken;
@@ -29,11 +31,14 @@ pub(super) fn key(challenge: &str, folder: &Path) -> Result<SecretValue, NoToken
         refused(format!("asks for {}, which cannot be read: {why}", file.display()))
             .with_hint("the user that Strongroom runs as must be in the group himds")
     };
-    let length = std::fs::metadata(&file).map_err(|error| unreadable(error.kind().to_string()))?.len();
-    if length > MAX_KEY {
-        return Err(unreadable(format!("it has more than {MAX_KEY} bytes")));
+    let mut key = String::new();
+    let read = File::open(&file).and_then(|file| file.take(MAX_KEY + 1).read_to_string(&mut key));
+    let key = SecretValue::new(key);
+    match read {
+        Ok(_) if key.len() as u64 > MAX_KEY => Err(unreadable(format!("it has more than {MAX_KEY} bytes"))),
+        Ok(_) => Ok(key),
+        Err(error) => Err(unreadable(error.kind().to_string())),
     }
-    std::fs::read_to_string(&file).map(SecretValue::new).map_err(|error| unreadable(error.kind().to_string()))
 }
 
 #[cfg(test)]
