@@ -28,6 +28,8 @@ pub enum Step {
     OlderVersionSet,
     /// The vault is as it was before the intent; the intent is still open.
     VaultPutRight,
+    /// What a migration had left in an old place was deleted there; nobody may write to the name yet.
+    OldSecretDeleted,
 }
 
 impl Step {
@@ -45,6 +47,7 @@ impl Step {
         Self::IntentClaimed,
         Self::OlderVersionSet,
         Self::VaultPutRight,
+        Self::OldSecretDeleted,
     ];
 
     /// The step's name in the variable `FAILPOINTS`.
@@ -62,6 +65,7 @@ impl Step {
             Self::IntentClaimed => "intent-claimed",
             Self::OlderVersionSet => "older-version-set",
             Self::VaultPutRight => "vault-put-right",
+            Self::OldSecretDeleted => "old-secret-deleted",
         }
     }
 }
@@ -94,9 +98,10 @@ mod tests {
                 | Step::SecretDeleted
                 | Step::IntentClaimed
                 | Step::OlderVersionSet
-                | Step::VaultPutRight => {}
+                | Step::VaultPutRight
+                | Step::OldSecretDeleted => {}
             }
         }
-        assert_eq!(Step::ALL.len(), 12);
+        assert_eq!(Step::ALL.len(), 13);
     }
 }

@@ -15,6 +15,8 @@ pub struct Timing {
     pub call_timeout: Duration,
     /// How long a write waits for another that is under way on the same secret.
     pub patience: Duration,
+    /// How long OpenMetadata's own server may still write what it had read before a row was changed: it has a cache of 30 s.
+    pub cache_wait: Duration,
 }
 
 impl Default for Timing {
@@ -23,6 +25,7 @@ impl Default for Timing {
             lease: Duration::from_secs(120),
             call_timeout: Duration::from_secs(30),
             patience: Duration::from_secs(5),
+            cache_wait: Duration::from_secs(35),
         }
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::error::WriteError;
 use crate::lease::Timing;
 use crate::naming::Naming;
+use crate::placing::id_of;
 
 /// Where the values of secret fields are kept.
 #[derive(Clone)]
@@ -55,6 +56,7 @@ pub struct Manager {
     pub(crate) store: Metastore,
     pub(crate) keeping: Keeping,
     pub(crate) former: Vec<Arc<dyn Provider>>,
+    pub(crate) former_namings: Vec<Naming>,
     pub(crate) naming: Naming,
     pub(crate) tags: Tags,
     pub(crate) fernet: Option<FernetKeys>,
@@ -85,6 +87,7 @@ impl Manager {
             store: parts.store,
             keeping: parts.keeping,
             former: Vec::new(),
+            former_namings: Vec::new(),
             naming: parts.naming,
             tags: parts.tags,
             fernet: parts.fernet,
@@ -114,6 +117,13 @@ impl Manager {
         self
     }
 
+    /// Tells how secrets were named before: a migration knows by that whose a secret is which nobody has written down.
+    #[must_use]
+    pub fn with_former_namings(mut self, namings: Vec<Naming>) -> Self {
+        self.former_namings = namings;
+        self
+    }
+
     /// The vault of the configured provider, if it has one.
     pub(crate) fn vault(&self) -> Option<&Arc<dyn Provider>> {
         match &self.keeping {
@@ -125,6 +135,11 @@ impl Manager {
     /// Every vault that is known: the configured one, and those that secrets may still be kept in.
     pub(crate) fn vaults(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
         self.vault().into_iter().chain(&self.former)
+    }
+
+    /// Whether a vault that intents and the journal name is one of those that are known here.
+    pub fn knows_vault(&self, id: &str) -> bool {
+        self.vaults().any(|vault| id_of(vault) == id)
     }
 
     /// The provider's name in configuration files: what ingestion is told to use.

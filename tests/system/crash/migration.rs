@@ -30,7 +30,7 @@ impl Start {
     pub(super) fn spared(self) -> &'static [Step] {
         use Step::*;
         match self {
-            Self::Fresh => &[SecretDeleted, IntentClaimed, OlderVersionSet, VaultPutRight],
+            Self::Fresh => &[SecretDeleted, IntentClaimed, OlderVersionSet, VaultPutRight, OldSecretDeleted],
             Self::Resumed => &[
                 IntentsOpened,
                 BeforeRecorded,
@@ -40,6 +40,7 @@ impl Start {
                 VersionVerified,
                 DocumentStored,
                 Committed,
+                OldSecretDeleted,
             ],
         }
     }

@@ -5,9 +5,10 @@
 //! and has to pass all others, so that a new step is met by every test until somebody says where it cannot be.
 //!
 //! [`requests`] kills a server that answers a request, [`settling`] one that puts right what an earlier crash left,
-//! [`migration`] a migration, [`changing`] one from vault to vault and back; [`moments`] kills a migration at any moment, not at a step; in [`leases`] one process finds what
+//! [`migration`] a migration, [`changing`] one from vault to vault and back, [`actions`] a renaming, a rollback and a cleaning; [`moments`] kills a migration at any moment, not at a step; in [`leases`] one process finds what
 //! another has left. [`installation`] is what outlives them, and looks at it from outside.
 
+mod actions;
 mod changing;
 mod installation;
 mod leases;
@@ -24,6 +25,11 @@ fn every_step_is_passed_by_a_test() {
         let by_request = requests::Request::ALL.iter().any(|request| !request.spared().contains(step));
         let by_settling = settling::Left::ALL.iter().any(|left| !left.spared().contains(step));
         let by_migration = migration::Start::ALL.iter().any(|start| !start.spared().contains(step));
-        assert!(by_request || by_settling || by_migration, "nothing is killed at {}", step.name());
+        let by_action = actions::ALL.iter().any(|(_, steps)| steps.contains(step));
+        assert!(
+            by_request || by_settling || by_migration || by_action,
+            "nothing is killed at {}",
+            step.name()
+        );
     }
 }

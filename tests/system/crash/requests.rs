@@ -61,6 +61,7 @@ impl Request {
                 IntentClaimed,
                 OlderVersionSet,
                 VaultPutRight,
+                OldSecretDeleted,
             ],
             Self::CreateOverDeleted => &[
                 SecretAdopted,
@@ -69,6 +70,7 @@ impl Request {
                 IntentClaimed,
                 OlderVersionSet,
                 VaultPutRight,
+                OldSecretDeleted,
             ],
             Self::CreateByAdopting => &[
                 SecretRecovered,
@@ -78,6 +80,7 @@ impl Request {
                 IntentClaimed,
                 OlderVersionSet,
                 VaultPutRight,
+                OldSecretDeleted,
             ],
             Self::Clear | Self::Delete => &[
                 IntentsOpened,
@@ -88,6 +91,7 @@ impl Request {
                 VersionVerified,
                 IntentClaimed,
                 OlderVersionSet,
+                OldSecretDeleted,
             ],
         }
     }
@@ -132,7 +136,7 @@ fn has_taken_effect(step: Step) -> bool {
         | Step::DocumentStored
         | Step::IntentClaimed
         | Step::OlderVersionSet => false,
-        Step::Committed | Step::SecretDeleted | Step::VaultPutRight => true,
+        Step::Committed | Step::SecretDeleted | Step::VaultPutRight | Step::OldSecretDeleted => true,
     }
 }
 

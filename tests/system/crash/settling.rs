@@ -46,6 +46,7 @@ impl Left {
                 DocumentStored,
                 Committed,
                 OlderVersionSet,
+                OldSecretDeleted,
             ],
             Self::NewerVersion => &[
                 IntentsOpened,
@@ -57,6 +58,7 @@ impl Left {
                 DocumentStored,
                 Committed,
                 SecretDeleted,
+                OldSecretDeleted,
             ],
         }
     }

@@ -1,11 +1,15 @@
 //! Applying a plan: page by page, a page's secrets side by side; each entity whole or not at all, a page in one commit.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
-use strongroom_metastore::Row;
+use strongroom_metastore::{Row, StoreError};
 use strongroom_secrets::ErrorKind;
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use super::inventory::{Content, Entry, PAGE, all_kinds};
+use super::inventory::{Content, Entry, all_kinds};
+use super::page::Page;
 use super::plan::Plan;
 use super::report::{Failure, Report};
 use super::runs::Log;
@@ -21,11 +25,15 @@ const ATTEMPTS: usize = 3;
 /// A migration under way.
 pub(super) struct Run<'a> {
     pub(super) manager: &'a Manager,
-    options: &'a MigrateOptions,
+    pub(super) options: &'a MigrateOptions,
     plan: &'a Plan,
     pub(super) custom: Custom,
     pub(super) report: Report,
     log: Log,
+    /// The entities that failed, which no later pass tries again.
+    failed: HashSet<Uuid>,
+    /// When a row was changed last.
+    pub(super) last_change: Option<Instant>,
 }
 
 /// An entity whose values are where they shall be, before its row is updated.
@@ -51,6 +59,19 @@ pub(super) enum Outcome {
     },
 }
 
+/// What came of going through the tables once.
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    /// Whether it ended early.
+    pub(super) stopped: bool,
+    /// The entities that were changed, as far as somebody may want to know which; and how many there were.
+    pub(super) changed: Vec<String>,
+    pub(super) count: u64,
+}
+
+/// How many changed entities of a pass are remembered by name.
+const REMEMBERED: usize = 100;
+
 impl Manager {
     /// Carries out a plan. The caller holds the migration lock.
     ///
@@ -65,25 +86,29 @@ impl Manager {
     ) -> Result<Report, MigrateError> {
         let started = Instant::now();
         let run = plan.report.run;
-        // We hold the lock, so whoever migrated before is dead. What was left half-way must be put right before anything is
-        // read where it was left.
-        self.settle_abandoned(&[MIGRATION_HOLDER]).await?;
-        self.recheck_settled().await?;
+        self.settle_before_migration().await?;
         self.need_run(run).await?;
         let (conflicts, left) = (plan.report.conflicts.clone(), plan.report.left.clone());
-        let report = Report { run, conflicts, left, ..Report::default() };
+        let report = Report { run, conflicts, left, unlisted: plan.report.unlisted, ..Report::default() };
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
-        let mut log = Log::of(run);
-        log.progress.total = plan.report.entities.seen;
-        let mut run = Run { manager: self, options, plan, custom, report, log };
+        let log = Log::of(run, plan.report.entities.seen);
+        let (failed, last_change) = (HashSet::new(), None);
+        let mut run = Run { manager: self, options, plan, custom, report, log, failed, last_change };
         watcher.total(plan.report.entities.seen);
-        run.go(watcher).await?;
+        run.all_passes(watcher).await?;
         run.log.note_now(self).await?;
         let mut report = run.report;
         report.seconds = started.elapsed().as_secs_f64();
-        let outcome = if report.failures.is_empty() { "done" } else { "failed" };
+        let outcome = if report.is_whole() { "done" } else { "incomplete" };
         self.store.end_run(report.run, self.clock.now_millis(), outcome).await?;
         Ok(report)
+    }
+
+    /// Puts right what was left half-way, wherever that was: we hold the migration lock, so whoever migrated before is dead.
+    pub(super) async fn settle_before_migration(&self) -> Result<(), MigrateError> {
+        self.settle_abandoned(&[MIGRATION_HOLDER]).await?;
+        self.recheck_settled().await?;
+        Ok(())
     }
 }
 
@@ -91,97 +116,119 @@ impl Manager {
 pub(crate) const MIGRATION_HOLDER: &str = "migration:";
 
 impl Run<'_> {
-    async fn go(&mut self, watcher: &dyn Watcher) -> Result<(), MigrateError> {
+    /// Goes through the tables once. A later pass than the first looks only at what is not known to be as it should be.
+    pub(super) async fn pass(&mut self, nth: u64, watcher: &dyn Watcher) -> Result<Pass, MigrateError> {
+        self.report.passes = nth;
+        let mut pass = Pass::default();
         for kind in all_kinds() {
             let mut after = None;
             loop {
                 if watcher.should_stop() {
                     self.stopped("it was asked to stop");
-                    return Ok(());
+                    return Ok(Pass { stopped: true, ..pass });
                 }
-                let page = self.manager.store.inventory(*kind, after.as_deref(), PAGE).await?;
-                let count = page.rows.len() as u64;
-                let mut rows = Vec::with_capacity(page.rows.len());
-                for row in page.rows {
-                    match row {
-                        Ok(row) => rows.push(row),
-                        Err(broken) => self.fail(String::new(), String::new(), &WriteError::Store(broken)),
-                    }
-                }
-                if self.page(rows).await? {
+                let mut page = self.manager.page(*kind, after.as_deref(), self.options).await?;
+                after = page.next.take();
+                let rows = page.rows;
+                if self.take_on(page, nth, &mut pass).await? {
                     self.stopped("the vault answered none of the calls for the last entities");
-                    return Ok(());
+                    return Ok(Pass { stopped: true, ..pass });
                 }
-                watcher.advance(count);
-                self.log.progress.done += count;
+                if nth == 1 {
+                    watcher.advance(rows);
+                    self.log.progress.done += rows;
+                }
                 self.log.progress.changed = self.report.entities.changed;
                 self.log.note(self.manager).await?;
-                after = page.next;
                 if after.is_none() {
                     break;
                 }
             }
         }
-        Ok(())
+        Ok(pass)
     }
 
-    /// Migrates the rows of a page. Answers `true` if every entity that needed the vault failed for want of it.
-    async fn page(&mut self, rows: Vec<Row>) -> Result<bool, MigrateError> {
+    /// Migrates a page. Answers `true` if every entity that needed the vault failed for want of it.
+    async fn take_on(&mut self, mut page: Page, nth: u64, pass: &mut Pass) -> Result<bool, MigrateError> {
+        let first = nth == 1;
         let (mut attempted, mut unserved) = (0_usize, 0_usize);
-        let mut rows = rows;
+        if !first {
+            page.broken.clear();
+            page.entries = self.still_open(page.entries).await?;
+        }
         for attempt in 1..=ATTEMPTS {
-            let entries: Vec<Entry> = rows.drain(..).filter_map(|row| self.entry(row)).collect();
+            for broken in page.broken.drain(..) {
+                self.fail_broken(broken);
+            }
+            for stays in page.stays.drain(..).filter(|_| first) {
+                self.report.entities.seen += 1;
+                self.report.entities.failed += 1;
+                self.report.add_stays(stays);
+            }
+            let entries = std::mem::take(&mut page.entries);
+            let entries: Vec<Entry> =
+                entries.into_iter().filter_map(|entry| self.free(entry, first)).collect();
             let outcomes = match &self.manager.keeping {
                 Keeping::Managed(vault) => self.batch(vault, entries).await?,
                 Keeping::InDatabase(_) => self.batch_back(entries).await?,
             };
+            let mut again = Vec::new();
             for (entry, outcome) in outcomes {
-                attempted += 1;
-                let entities = &mut self.report.entities;
                 match outcome {
                     Outcome::Changed => {
-                        entities.seen += 1;
-                        entities.changed += 1;
-                    }
-                    Outcome::Unchanged => {
-                        entities.seen += 1;
-                        entities.unchanged += 1;
-                        attempted -= 1;
-                    }
-                    Outcome::Again if attempt < ATTEMPTS => {
-                        attempted -= 1;
-                        if let Some(row) = self.manager.store.get(entry.row.kind, entry.row.id).await? {
-                            rows.push(row);
+                        attempted += 1;
+                        self.last_change = Some(Instant::now());
+                        pass.count += 1;
+                        if pass.changed.len() < REMEMBERED {
+                            pass.changed.push(entry.label());
+                        }
+                        if first {
+                            self.report.entities.seen += 1;
+                            self.report.entities.changed += 1;
                         }
                     }
+                    Outcome::Unchanged if first => {
+                        self.report.entities.seen += 1;
+                        self.report.entities.unchanged += 1;
+                    }
+                    Outcome::Unchanged => {}
+                    Outcome::Again if attempt < ATTEMPTS => again.push(entry),
                     Outcome::Again => {
-                        self.fail(entry.label(), String::new(), &WriteError::Changed);
+                        attempted += 1;
+                        self.fail(&entry, String::new(), &WriteError::Changed, first);
                     }
                     Outcome::Failed { field, error } => {
+                        attempted += 1;
                         unserved += usize::from(is_unserved(&error));
-                        self.fail(entry.label(), field, &error);
+                        self.fail(&entry, field, &error, first);
                     }
                 }
             }
-            if rows.is_empty() {
+            if again.is_empty() {
                 break;
             }
+            let rows = self.read_again(again).await?;
+            self.manager.look_into(rows, self.options, &mut page).await?;
         }
         Ok(attempted > 0 && unserved == attempted)
     }
 
-    /// Looks into a row, unless it is in conflict: those are left alone.
-    fn entry(&mut self, row: Row) -> Option<Entry> {
-        let entry = self.manager.take_stock(row, self.options);
-        if entry.is_beside_the_point() {
-            return None;
+    async fn read_again(&mut self, entries: Vec<Entry>) -> Result<Vec<Row>, MigrateError> {
+        let mut rows = Vec::with_capacity(entries.len());
+        for entry in entries {
+            rows.extend(self.manager.store.get(entry.row.kind, entry.row.id).await?);
         }
-        if self.plan.in_conflict.contains(&entry.row.id) || entry.doubts().next().is_some() {
+        Ok(rows)
+    }
+
+    /// An entity, unless it is in conflict or has failed: those are left alone.
+    fn free(&mut self, entry: Entry, first: bool) -> Option<Entry> {
+        let in_conflict = self.plan.in_conflict.contains(&entry.row.id) || entry.doubts().next().is_some();
+        if in_conflict && first {
             self.report.entities.seen += 1;
             self.report.entities.failed += 1;
-            return None;
         }
-        Some(entry)
+        (!in_conflict && !self.failed.contains(&entry.row.id)).then_some(entry)
     }
 
     /// Stores the entities of a page in one commit, since each commit waits for the disk.
@@ -220,8 +267,7 @@ impl Run<'_> {
                     self.report.secrets.written += written;
                     self.report.secrets.verified += entity.placed.len() as u64;
                     self.report.secrets.returned += entity.returned;
-                    self.report.secrets.kept +=
-                        secrets(entries[*index]).saturating_sub(written + entity.returned);
+                    self.keeps(secrets(entries[*index]).saturating_sub(written + entity.returned));
                     if entity.changes { Outcome::Changed } else { Outcome::Unchanged }
                 }
                 Err(WriteError::Changed) => Outcome::Again,
@@ -252,16 +298,33 @@ impl Run<'_> {
         Ok(true)
     }
 
-    fn fail(&mut self, entity: String, field: String, error: &WriteError) {
-        self.report.entities.seen += 1;
-        self.report.entities.failed += 1;
-        self.report.failures.push(Failure { entity, field, error: error.to_string() });
+    /// Counts secrets that stay as they are; a later pass meets the same ones again.
+    pub(super) fn keeps(&mut self, secrets: u64) {
+        if self.report.passes == 1 {
+            self.report.secrets.kept += secrets;
+        }
     }
 
-    fn stopped(&mut self, reason: &str) {
+    fn fail(&mut self, entry: &Entry, field: String, error: &WriteError, first: bool) {
+        self.failed.insert(entry.row.id);
+        if first {
+            self.report.entities.seen += 1;
+            self.report.entities.failed += 1;
+        }
+        self.report.add_failure(Failure { entity: entry.label(), field, error: error.to_string() });
+    }
+
+    fn fail_broken(&mut self, broken: StoreError) {
+        self.report.entities.seen += 1;
+        self.report.entities.failed += 1;
+        let (entity, field) = (String::new(), String::new());
+        self.report.add_failure(Failure { entity, field, error: WriteError::Store(broken).to_string() });
+    }
+
+    pub(super) fn stopped(&mut self, reason: &str) {
         let error =
             format!("the migration ended early, since {reason}: run it again to go on where it stopped");
-        self.report.failures.push(Failure { entity: String::new(), field: String::new(), error });
+        self.report.add_failure(Failure { entity: String::new(), field: String::new(), error });
     }
 }
 

@@ -13,8 +13,9 @@ use strongroom_secrets::SecretValue;
 
 use super::MigrateError;
 use super::apply::{Outcome, Ready, Run, secrets};
+use super::course::Course;
 use super::inventory::{Content, Entry};
-use super::leads::{KeptFor, Leads};
+use super::leads::KeptFor;
 use super::sideways::{left_behind, nowhere};
 use crate::Manager;
 use crate::error::WriteError;
@@ -34,6 +35,7 @@ impl Run<'_> {
         for entry in &entries {
             for (field, content) in &entry.fields {
                 let Content::Reference { name, .. } = content else { continue };
+                // A user's own secret that is copied is guarded by nobody: it is not ours.
                 if matches!(manager.kept_for(entry, field, name).await?, KeptFor::ThisField(_)) {
                     let (owner, fqn, name) = (entry.owner(field), entry.fqn.clone(), name.clone());
                     guarded.push(Guarded { owner, fqn, name });
@@ -108,15 +110,15 @@ impl Run<'_> {
                     returned.insert(field.clone(), (encrypted, false));
                 }
                 Content::Reference { name, .. } => {
-                    match self.manager.leads(entry, field, name).await.map_err(failed)? {
-                        Leads::Here => {}
-                        Leads::Away(found) => {
+                    match self.manager.course(entry, field, name, self.options).await.map_err(failed)? {
+                        Course::Stays => {}
+                        Course::Moves { found, .. } => {
                             let text: Returned =
                                 self.manager.as_database_keeps(entry.row.kind, field, &found.value);
                             returned.insert(field.clone(), (text.map_err(failed)?, true));
                         }
-                        Leads::LeftBehind => return Err(failed(left_behind(field))),
-                        Leads::Nowhere => return Err(failed(nowhere(field, name))),
+                        Course::LeftBehind => return Err(failed(left_behind(field))),
+                        Course::Nowhere => return Err(failed(nowhere(field, name))),
                     }
                 }
                 _ => {}
@@ -144,7 +146,7 @@ impl Run<'_> {
         }
         let changes = document != entry.row.json;
         if !changes && self.references_are_known(entry, &document).await? {
-            self.report.secrets.kept += secrets(entry);
+            self.keeps(secrets(entry));
             return Ok(Err(Outcome::Unchanged));
         }
         let prepared = guards.iter().collect();

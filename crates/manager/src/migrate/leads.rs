@@ -17,8 +17,8 @@ pub(super) enum Leads {
     Here,
     /// To a secret of this field in a vault that is left.
     Away(Found),
-    /// To a user's own secret, which nothing resolves under the new provider.
-    LeftBehind,
+    /// To a user's own secret, which nothing resolves under the new provider, in this vault, if one holds it.
+    LeftBehind(Option<Arc<dyn Provider>>),
     /// To a secret of this field that none of the vaults holds.
     Nowhere,
 }
@@ -134,31 +134,35 @@ impl Manager {
 
     /// Where a user's own reference leads.
     async fn leads_to_own(&self, name: &SecretName) -> Result<Leads, WriteError> {
-        let resolving = match &self.keeping {
-            Keeping::Managed(vault) | Keeping::InDatabase(Some(vault)) => vault,
-            Keeping::InDatabase(None) => return Ok(Leads::LeftBehind),
-        };
-        if self.former.is_empty() || holds(resolving, name).await? {
+        let resolving = self.vault();
+        if let Some(vault) = resolving
+            && (self.former.is_empty() || holds(vault, name).await?)
+        {
             return Ok(Leads::Here);
         }
         for vault in &self.former {
             if holds(vault, name).await? {
-                return Ok(Leads::LeftBehind);
+                return Ok(Leads::LeftBehind(Some(Arc::clone(vault))));
             }
         }
-        // It points nowhere, as it did before.
-        Ok(Leads::Here)
+        match resolving {
+            // It points nowhere, as it did before.
+            Some(_) => Ok(Leads::Here),
+            None => Ok(Leads::LeftBehind(None)),
+        }
     }
 
     /// Whether a field's secret would have this name, by any of the rules for names.
     pub(crate) fn would_be_named(&self, entry: &Entry, field: &FieldPath, name: &SecretName) -> bool {
         let kind = entry.row.kind;
-        let computed = [
-            self.naming.openmetadata_name(kind, &entry.fqn, field),
-            self.naming.name(kind, &entry.fqn, field),
-            self.naming.name_with_id(kind, &entry.fqn, field, entry.row.id),
-        ];
-        computed.iter().flatten().any(|computed| computed == name)
+        self.former_namings.iter().chain([&self.naming]).any(|naming| {
+            let computed = [
+                naming.openmetadata_name(kind, &entry.fqn, field),
+                naming.name(kind, &entry.fqn, field),
+                naming.name_with_id(kind, &entry.fqn, field, entry.row.id),
+            ];
+            computed.iter().flatten().any(|computed| computed == name)
+        })
     }
 }
 

@@ -1,31 +1,40 @@
 //! Migration: the values of secret fields move to where the configured provider keeps them, wherever they are: from the database
 //! to the vault (`to_vault`), from another vault to this one (`sideways`), from a vault back to the database (`back`).
 //!
-//! `inventory` reads the tables page by page and says what each secret field holds, `leads` where a reference leads; [`plan`]
-//! finds out, before anything is written, which names are taken and what is doubtful; `apply` moves the rest, entity by entity;
-//! [`report`] is what the user gets.
+//! `inventory` reads the tables page by page and says what each secret field holds, `page` which entities a migration is about,
+//! `leads` where a reference leads and `course` what becomes of it; [`plan`] finds out, before anything is written, which names are
+//! taken and what is doubtful; `apply` moves the rest, entity by entity, in as many `passes` as it takes; `clean` deletes what that
+//! left in the old place; `runs` tells others how far it is, [`report`] is what the user gets.
 
 mod apply;
 mod back;
+mod clean;
+mod course;
 pub(crate) mod inventory;
 mod leads;
 mod leftovers;
 mod options;
+mod page;
+mod passes;
 pub mod plan;
 pub mod report;
 mod runs;
+pub mod selection;
 mod sideways;
 mod to_vault;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::time::Instant;
+
 use crate::error::WriteError;
 
 pub use apply::holder;
 pub use leftovers::{LeftField, LeftTable, Leftovers, UnknownType};
-pub use options::MigrateOptions;
-pub use plan::{Plan, PlannedAction, PlannedField};
+pub use options::{MigrateOptions, OwnReferences};
+pub use plan::{Estimate, KindCounts, Plan, PlannedAction, PlannedField};
 pub use report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
+pub use selection::{Pattern, Selection};
 
 /// Why a migration did not start, or could not go on. What concerns one entity is in the [`Report`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,14 @@ pub trait Watcher: Send + Sync {
     fn total(&self, _entities: u64) {}
     /// So many more were looked at.
     fn advance(&self, _entities: u64) {}
+    /// What a plan would do about a field: each is told once, in the order of the inventory.
+    fn planned(&self, _field: &PlannedField) {}
+    /// What a plan to clean up would delete: a secret's name, and the vault that it is in.
+    fn would_delete(&self, _vault: &str, _name: &str) {}
+    /// The tables are gone through again, for the `_nth` time, to see whether somebody has changed something meanwhile.
+    fn begins_pass(&self, _nth: u64) {}
+    /// Nothing is done until then, since another server may still write what it has in its cache.
+    fn waits_until(&self, _until: Instant) {}
     /// Whether to stop after the entities in hand.
     fn should_stop(&self) -> bool {
         false

@@ -1,24 +1,30 @@
-//! The plan: everything that can be known before the first write. Making it writes nothing at all.
+//! The plan: everything that can be known before the first write. Making it writes nothing at all, and holds a few bytes a field:
+//! what would happen to a field is told to the watcher and forgotten.
 
+mod claims;
+mod clashes;
+mod decision;
+mod estimate;
+mod fingerprint;
 mod vault;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
-use strongroom_entities::{EntityKind, FieldPath};
+use strongroom_entities::EntityKind;
 use strongroom_metastore::{Include, StoreError};
-use strongroom_secrets::{ErrorKind, SecretName};
 use uuid::Uuid;
 
-use super::inventory::{Content, Entry, PAGE, all_kinds};
-use super::leads::{KeptFor, Leads};
+use self::claims::{Claim, Claims};
+use self::decision::Decision;
+pub use self::estimate::Estimate;
+use self::fingerprint::Fingerprint;
+use super::inventory::{Entry, all_kinds};
 use super::report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
-use super::sideways::{LEFT_BEHIND, NOWHERE};
 use super::{MigrateError, MigrateOptions, Watcher};
-use crate::error::WriteError;
-use crate::naming::NamingScheme;
-use crate::placing::DeletedNames;
+use crate::placing::{DeletedNames, id_of};
 use crate::{Keeping, Manager};
 
 /// What would happen to one field.
@@ -35,8 +41,9 @@ pub struct PlannedField {
     pub action: PlannedAction,
     /// The secret's name, if there is one.
     pub name: Option<String>,
-    #[serde(skip)]
-    id: Uuid,
+    /// The name that its value comes from, if that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 /// What would be done about a field.
@@ -45,6 +52,8 @@ pub struct PlannedField {
 pub enum PlannedAction {
     /// Its value goes to the vault, from the row or from another vault, and the row refers to it.
     Move,
+    /// Its value gets another name in the vault, and the row refers to that.
+    Rename,
     /// Its encrypted reference is written plainly.
     Unwrap,
     /// Its plain reference is encrypted.
@@ -61,12 +70,19 @@ pub enum PlannedAction {
 
 /// What a migration would do.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The numbers, as the migration would report them, and the conflicts.
     #[serde(flatten)]
     pub report: Report,
-    /// Every secret field.
-    pub fields: Vec<PlannedField>,
+    /// The numbers of each kind of entities that there are any of.
+    pub kinds: Vec<KindCounts>,
+    /// Where values go: the vault, or the database.
+    pub target: String,
+    /// How long it takes at least.
+    pub estimate: Estimate,
+    /// What the plan was made from: another one says that the database has changed since.
+    pub fingerprint: String,
     /// The names that are soft-deleted in the vault.
     #[serde(skip)]
     pub(super) deleted: Arc<DeletedNames>,
@@ -75,21 +91,31 @@ pub struct Plan {
     pub(super) in_conflict: HashSet<Uuid>,
 }
 
+/// The numbers of one kind of entities.
+#[derive(Debug, Clone, Serialize)]
+pub struct KindCounts {
+    /// The kind.
+    #[serde(serialize_with = "as_text")]
+    pub kind: EntityKind,
+    /// The entities.
+    pub entities: EntityCounts,
+    /// The secrets.
+    pub secrets: SecretCounts,
+}
+
 /// Makes a plan, page by page.
 struct Planner<'a> {
     manager: &'a Manager,
     options: &'a MigrateOptions,
+    watcher: &'a dyn Watcher,
     plan: Plan,
-    /// The fields that want a name, by the name's key.
-    wanted: HashMap<String, Vec<usize>>,
-    /// The names that users refer to themselves, by key, with the field that does.
-    referred: HashMap<String, Vec<String>>,
-    /// The fields that refer to a secret which is kept for them in the vault, if that still has it.
-    expected: Vec<usize>,
+    claims: Claims,
+    fingerprint: Fingerprint,
 }
 
 impl Manager {
-    /// Finds out what a migration would do. Neither the vault nor the database is written to.
+    /// Finds out what a migration would do, and tells the watcher about each field. Neither the vault nor the database is written
+    /// to.
     ///
     /// # Errors
     /// [`MigrateError`] if there is no vault to migrate to, or the vault or the database cannot be read.
@@ -98,37 +124,50 @@ impl Manager {
         options: &MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<Plan, MigrateError> {
-        let report = Report { run: self.random.uuid(), ..Report::default() };
-        let plan = Plan { report, fields: Vec::new(), deleted: Arc::default(), in_conflict: HashSet::new() };
-        let (wanted, referred, expected) = (HashMap::new(), HashMap::new(), Vec::new());
-        let mut planner = Planner { manager: self, options, plan, wanted, referred, expected };
+        let mut planner = Planner {
+            manager: self,
+            options,
+            watcher,
+            plan: Plan {
+                report: Report { run: self.random.uuid(), ..Report::default() },
+                kinds: Vec::new(),
+                target: self.target(),
+                estimate: Estimate::default(),
+                fingerprint: String::new(),
+                deleted: Arc::default(),
+                in_conflict: HashSet::new(),
+            },
+            claims: Claims::default(),
+            fingerprint: Fingerprint::default(),
+        };
         let mut total = 0;
         for kind in all_kinds() {
-            total += self.count_or_none(*kind).await?;
+            if options.selection.may_take(*kind) {
+                total += self.count_or_none(*kind).await?;
+            }
         }
         watcher.total(total);
         for kind in all_kinds() {
-            let mut after = None;
-            loop {
-                let page = self.store.inventory(*kind, after.as_deref(), PAGE).await?;
-                watcher.advance(page.rows.len() as u64);
-                for row in page.rows {
-                    match row {
-                        Ok(row) => planner.add(&self.take_stock(row, options)).await?,
-                        Err(broken) => planner.add_broken(&broken),
-                    }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
+            planner.go_through(*kind).await?;
         }
         if let Keeping::Managed(vault) = &self.keeping {
-            planner.find_clashes();
+            planner.claims.sort();
+            planner.find_clashes().await?;
             planner.look_at_vault(vault).await?;
         }
-        Ok(planner.plan)
+        let mut plan = planner.plan;
+        plan.kinds.retain(|counts| counts.entities.seen > 0);
+        plan.estimate = Estimate::of(&plan.report.secrets);
+        plan.fingerprint = planner.fingerprint.finish();
+        Ok(plan)
+    }
+
+    /// Where values go, for people.
+    pub(super) fn target(&self) -> String {
+        match &self.keeping {
+            Keeping::Managed(vault) => id_of(vault),
+            Keeping::InDatabase(_) => "the database".to_owned(),
+        }
     }
 
     async fn count_or_none(&self, kind: EntityKind) -> Result<u64, StoreError> {
@@ -140,173 +179,129 @@ impl Manager {
 }
 
 impl Planner<'_> {
-    async fn add(&mut self, entry: &Entry) -> Result<(), MigrateError> {
-        self.plan.report.left.add(&entry.left);
-        if entry.is_beside_the_point() {
-            return Ok(());
+    async fn go_through(&mut self, kind: EntityKind) -> Result<(), MigrateError> {
+        let (entities, secrets) = (EntityCounts::default(), SecretCounts::default());
+        self.plan.kinds.push(KindCounts { kind, entities, secrets });
+        let mut after = None;
+        loop {
+            let page = self.manager.page(kind, after.as_deref(), self.options).await?;
+            self.watcher.advance(page.rows);
+            for broken in &page.broken {
+                self.add_broken(kind, broken);
+            }
+            self.plan.report.left.add(&page.left);
+            for stays in page.stays {
+                self.count(kind, |entities| entities.failed += 1);
+                self.plan.report.add_stays(stays);
+            }
+            // The futures are made before the stream: a closure within it would make this future no longer `Send`.
+            let decisions: Vec<_> =
+                page.entries.iter().map(|entry| self.manager.decide_all(entry, self.options)).collect();
+            let decisions: Vec<_> = stream::iter(decisions).buffered(Manager::CONCURRENCY).collect().await;
+            for (entry, decisions) in page.entries.iter().zip(decisions) {
+                self.add(entry, decisions?);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
         }
-        self.plan.report.entities.seen += 1;
-        for (field, reason) in entry.doubts() {
-            self.doubt(entry, field, String::new(), reason.clone());
-        }
-        let mut changes = false;
-        for (field, content) in &entry.fields {
-            let Some((action, name)) = self.decide(entry, field, content).await? else { continue };
-            changes |= action != PlannedAction::Keep;
-            let SecretCounts { written, kept, returned, .. } = &mut self.plan.report.secrets;
-            match action {
-                PlannedAction::Move => *written += 1,
-                PlannedAction::Return => *returned += 1,
-                PlannedAction::Keep | PlannedAction::Unwrap | PlannedAction::Wrap if name.is_some() => {
-                    *kept += 1;
+    }
+
+    /// Adds an entity, with what is decided about each of its fields, in their order.
+    fn add(&mut self, entry: &Entry, decisions: Vec<Decision>) {
+        self.fingerprint.add(entry);
+        let (kind, entity) = (entry.row.kind, entry.row.id);
+        let in_conflict = decisions.iter().any(|decision| matches!(decision, Decision::Doubt { .. }));
+        let changes = decisions.iter().any(
+            |decision| matches!(decision, Decision::Do { action, .. } if *action != PlannedAction::Keep),
+        );
+        for (index, ((field, _), decision)) in entry.fields.iter().zip(decisions).enumerate() {
+            let (action, name, from, expected) = match decision {
+                Decision::Do { action, name, from, expected } => (action, name, from, expected),
+                Decision::Doubt { name, also, reason } => {
+                    let mut owners = vec![entry.field_label(field)];
+                    owners.extend(also);
+                    let name = name.map(|name| name.to_string()).unwrap_or_default();
+                    self.plan.report.add_conflict(Conflict { name, owners, reason });
+                    continue;
                 }
-                _ => {}
+            };
+            self.count_secret(kind, action, name.is_some());
+            if let Some(name) = &name {
+                let wanted = matches!(action, PlannedAction::Move | PlannedAction::Rename);
+                let field = u16::try_from(index).unwrap_or(u16::MAX);
+                self.claims
+                    .push(name, Claim { kind, entity, field, wanted, expected, changes, ..Claim::NONE });
             }
-            if let (PlannedAction::Move, Some(name)) = (action, &name) {
-                self.wanted.entry(name.key()).or_default().push(self.plan.fields.len());
-            }
-            self.plan.fields.push(PlannedField {
-                kind: entry.row.kind,
+            self.watcher.planned(&PlannedField {
+                kind,
                 entity: entry.fqn.clone(),
                 field: field.to_string(),
                 action,
                 name: name.map(|name| name.to_string()),
-                id: entry.row.id,
+                from: from.map(|name| name.to_string()),
             });
         }
-        let EntityCounts { changed, unchanged, failed, .. } = &mut self.plan.report.entities;
-        *match (self.plan.in_conflict.contains(&entry.row.id), changes) {
-            (true, _) => failed,
-            (false, true) => changed,
-            (false, false) => unchanged,
-        } += 1;
-        Ok(())
-    }
-
-    /// What would be done about a field, and the secret's name; `None` if nothing can be, which is a conflict by then.
-    async fn decide(
-        &mut self,
-        entry: &Entry,
-        field: &FieldPath,
-        content: &Content,
-    ) -> Result<Option<(PlannedAction, Option<SecretName>)>, MigrateError> {
-        let managed = matches!(self.manager.keeping, Keeping::Managed(_));
-        Ok(match content {
-            Content::Value { .. } if managed => {
-                self.name(entry, field).map(|name| (PlannedAction::Move, Some(name)))
-            }
-            Content::Value { plain: true, .. } if self.manager.fernet.is_some() => {
-                Some((PlannedAction::Encrypt, None))
-            }
-            Content::Value { .. } => Some((PlannedAction::Keep, None)),
-            Content::Empty { plain: false } if managed => Some((PlannedAction::Empty, None)),
-            Content::Empty { .. } => Some((PlannedAction::Keep, None)),
-            Content::Doubtful(_) => None,
-            Content::Reference { name, plain } => {
-                let Some(away) = self.is_away(entry, field, name).await? else { return Ok(None) };
-                let action = match (managed, away) {
-                    (true, true) => PlannedAction::Move,
-                    (false, true) => PlannedAction::Return,
-                    (true, false) => match (*plain, self.manager.wraps(field)) {
-                        (false, false) => PlannedAction::Unwrap,
-                        (true, true) => PlannedAction::Wrap,
-                        _ => PlannedAction::Keep,
-                    },
-                    (false, false) => PlannedAction::Keep,
-                };
-                if !away {
-                    self.referred.entry(name.key()).or_default().push(entry.field_label(field));
-                }
-                Some((action, Some(name.clone())))
-            }
-        })
-    }
-
-    /// Whether a reference leads to a vault that is left; `None` if it leads nowhere, which is a conflict by then.
-    async fn is_away(
-        &mut self,
-        entry: &Entry,
-        field: &FieldPath,
-        name: &SecretName,
-    ) -> Result<Option<bool>, MigrateError> {
-        let manager = self.manager;
-        if manager.former.is_empty() && matches!(manager.keeping, Keeping::Managed(_)) {
-            // The vault is listed later: that answers for all of them.
-            if matches!(manager.kept_for(entry, field, name).await?, KeptFor::ThisField(Some(_))) {
-                self.expected.push(self.plan.fields.len());
-            }
-            return Ok(Some(false));
+        if in_conflict {
+            self.plan.in_conflict.insert(entity);
         }
-        let reason = match manager.leads(entry, field, name).await {
-            Ok(Leads::Here) => return Ok(Some(false)),
-            Ok(Leads::Away(_)) => return Ok(Some(true)),
-            Ok(Leads::LeftBehind) => LEFT_BEHIND.to_owned(),
-            Ok(Leads::Nowhere) => format!("refers to a secret {NOWHERE}"),
-            Err(WriteError::Vault(error)) if error.kind() == ErrorKind::Disabled => error.to_string(),
-            Err(error) => return Err(error.into()),
-        };
-        self.doubt(entry, field, name.to_string(), reason);
-        Ok(None)
+        self.count(kind, |entities| {
+            *match (in_conflict, changes) {
+                (true, _) => &mut entities.failed,
+                (false, true) => &mut entities.changed,
+                (false, false) => &mut entities.unchanged,
+            } += 1;
+        });
     }
 
-    /// Records a conflict of one field.
-    fn doubt(&mut self, entry: &Entry, field: &FieldPath, name: String, reason: String) {
-        self.plan.in_conflict.insert(entry.row.id);
-        self.plan.report.conflicts.push(Conflict { name, owners: vec![entry.field_label(field)], reason });
-    }
-
-    fn add_broken(&mut self, broken: &StoreError) {
-        self.plan.report.entities.seen += 1;
-        self.plan.report.entities.failed += 1;
+    fn add_broken(&mut self, kind: EntityKind, broken: &StoreError) {
+        self.fingerprint.add_broken(broken);
+        self.count(kind, |entities| entities.failed += 1);
         let (entity, error) = (String::new(), broken.to_string());
-        self.plan.report.failures.push(Failure { entity, field: String::new(), error });
+        self.plan.report.add_failure(Failure { entity, field: String::new(), error });
     }
 
-    fn name(&mut self, entry: &Entry, field: &FieldPath) -> Option<SecretName> {
-        match self.manager.naming.name(entry.row.kind, &entry.fqn, field) {
-            Ok(name) => Some(name),
-            Err(error) => {
-                self.doubt(entry, field, String::new(), format!("cannot be named: {error}"));
-                None
+    /// Counts an entity that is seen, in all and for its kind.
+    fn count(&mut self, kind: EntityKind, counted: impl Fn(&mut EntityCounts)) {
+        self.recount(kind, |entities| {
+            entities.seen += 1;
+            counted(entities);
+        });
+    }
+
+    fn recount(&mut self, kind: EntityKind, change: impl Fn(&mut EntityCounts)) {
+        change(&mut self.plan.report.entities);
+        if let Some(counts) = self.plan.kinds.iter_mut().find(|counts| counts.kind == kind) {
+            change(&mut counts.entities);
+        }
+    }
+
+    fn count_secret(&mut self, kind: EntityKind, action: PlannedAction, has_name: bool) {
+        let of_kind = self.plan.kinds.iter_mut().filter(|counts| counts.kind == kind);
+        let all = of_kind.map(|counts| &mut counts.secrets).chain([&mut self.plan.report.secrets]);
+        for SecretCounts { written, kept, returned, .. } in all {
+            match action {
+                PlannedAction::Move | PlannedAction::Rename => *written += 1,
+                PlannedAction::Return => *returned += 1,
+                PlannedAction::Keep | PlannedAction::Unwrap | PlannedAction::Wrap if has_name => *kept += 1,
+                _ => {}
             }
         }
     }
 
-    /// Two fields of one name, or a name that a user refers to. The scheme `guide` gives the second another name by itself.
-    fn find_clashes(&mut self) {
-        if self.manager.naming.scheme() == NamingScheme::Guide {
-            return;
-        }
-        let mut clashes = Vec::new();
-        for (key, fields) in &self.wanted {
-            let mut owners: Vec<String> = fields.iter().map(|index| self.label(*index)).collect();
-            owners.extend(self.referred.get(key).into_iter().flatten().cloned());
-            if owners.len() > 1 {
-                clashes.push((key.clone(), owners, fields.clone()));
+    /// Records a conflict that shows only when all is seen, and counts its entities as failed.
+    fn conflict(&mut self, claims: &[Claim], conflict: Conflict) {
+        for claim in claims {
+            if self.plan.in_conflict.insert(claim.entity) {
+                self.recount(claim.kind, |entities| {
+                    let counted = if claim.changes { &mut entities.changed } else { &mut entities.unchanged };
+                    *counted = counted.saturating_sub(1);
+                    entities.failed += 1;
+                });
             }
         }
-        clashes.sort();
-        for (name, owners, fields) in clashes {
-            let reason =
-                "these fields would share one secret: rename an entity, or use strongroom.naming: guide";
-            self.conflict(&fields, Conflict { name, owners, reason: reason.to_owned() });
-        }
-    }
-
-    fn label(&self, index: usize) -> String {
-        let PlannedField { kind, entity, field, .. } = &self.plan.fields[index];
-        format!("{kind} {entity}: {field}")
-    }
-
-    /// Records a conflict and counts its entities as failed instead of changed.
-    fn conflict(&mut self, fields: &[usize], conflict: Conflict) {
-        for index in fields {
-            if self.plan.in_conflict.insert(self.plan.fields[*index].id) {
-                self.plan.report.entities.changed = self.plan.report.entities.changed.saturating_sub(1);
-                self.plan.report.entities.failed += 1;
-            }
-        }
-        self.plan.report.conflicts.push(conflict);
+        self.plan.report.add_conflict(conflict);
     }
 }
 

@@ -5,8 +5,13 @@ use uuid::Uuid;
 
 use super::leftovers::Leftovers;
 
+/// How many conflicts and failures a report lists, and how much that stays. The others are only counted: nobody reads more, and
+/// the memory stays flat.
+const MOST: usize = 1000;
+
 /// What came of a migration, or what a plan says would come of it.
 #[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The id of the run.
     pub run: Uuid,
@@ -22,6 +27,15 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// What holds secrets and stays as it is.
     pub left: Leftovers,
+    /// What a rollback left, since it is no longer as the run had made it; what a cleaning left, since it may be needed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<Failure>,
+    /// How many conflicts, failures and what else stays are not listed, since there are so many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unlisted: u64,
+    /// How often the tables were gone through.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub passes: u64,
 }
 
 /// Entities by what became of them: `seen = changed + unchanged + failed`.
@@ -49,6 +63,9 @@ pub struct SecretCounts {
     pub kept: u64,
     /// Values that came back from a vault into the database.
     pub returned: u64,
+    /// Secrets that were deleted in an old place.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deleted: u64,
 }
 
 /// Something that only the user can decide.
@@ -71,4 +88,38 @@ pub struct Failure {
     pub field: String,
     /// What happened, and what can be done.
     pub error: String,
+}
+
+impl Report {
+    /// Adds a conflict.
+    pub(super) fn add_conflict(&mut self, conflict: Conflict) {
+        self.unlisted += add(&mut self.conflicts, conflict);
+    }
+
+    /// Adds a failure.
+    pub(super) fn add_failure(&mut self, failure: Failure) {
+        self.unlisted += add(&mut self.failures, failure);
+    }
+
+    /// Adds what was left.
+    pub(super) fn add_stays(&mut self, stays: Failure) {
+        self.unlisted += add(&mut self.stays, stays);
+    }
+
+    /// Whether all that was to be done is done.
+    pub fn is_whole(&self) -> bool {
+        self.conflicts.is_empty() && self.failures.is_empty() && self.stays.is_empty()
+    }
+}
+
+fn add<T>(list: &mut Vec<T>, item: T) -> u64 {
+    if list.len() >= MOST {
+        return 1;
+    }
+    list.push(item);
+    0
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::MigrateError;
 use crate::Manager;
-use crate::placing::id_of;
 
 /// How often a run says how far it has come: each time costs a commit.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,11 +18,8 @@ impl Manager {
     /// # Errors
     /// If the database fails.
     pub async fn begin_run(&self, run: Uuid, action: &str, process: &str) -> Result<(), MigrateError> {
-        let target = match &self.keeping {
-            crate::Keeping::Managed(vault) => id_of(vault),
-            crate::Keeping::InDatabase(_) => "the database".to_owned(),
-        };
-        let run = NewRun { id: run, action: action.to_owned(), target, process: process.to_owned() };
+        let (action, process) = (action.to_owned(), process.to_owned());
+        let run = NewRun { id: run, action, target: self.target(), process };
         self.store.start_run(&run, self.clock.now_millis()).await?;
         Ok(())
     }
@@ -55,8 +51,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn of(run: Uuid) -> Self {
-        Self { run, progress: Progress::default(), last: None }
+    pub(super) fn of(run: Uuid, total: u64) -> Self {
+        Self { run, progress: Progress { total, ..Progress::default() }, last: None }
     }
 
     /// Writes down how far the run has come, if it was long enough ago that it did.

@@ -14,8 +14,9 @@ use strongroom_secrets::SecretName;
 
 use super::MigrateError;
 use super::apply::Run;
+use super::course::Course;
 use super::inventory::Entry;
-use super::leads::{Found, Leads};
+use super::leads::Found;
 use crate::Manager;
 use crate::error::WriteError;
 use crate::placing::{Batch, Guarded, Prepared};
@@ -50,21 +51,18 @@ impl MoveGuards {
 }
 
 impl Run<'_> {
-    /// What a reference leads to in a vault that is left, if it does.
+    /// What a reference leads to, if that has to move to the vault or to another name there; and whether it keeps its name.
     pub(super) async fn away(
         &self,
         entry: &Entry,
         field: &FieldPath,
         name: &SecretName,
-    ) -> Result<Option<Found>, WriteError> {
-        if self.manager.former.is_empty() {
-            return Ok(None);
-        }
-        match self.manager.leads(entry, field, name).await? {
-            Leads::Here => Ok(None),
-            Leads::Away(found) => Ok(Some(found)),
-            Leads::LeftBehind => Err(left_behind(field)),
-            Leads::Nowhere => Err(nowhere(field, name)),
+    ) -> Result<Option<(Found, bool)>, WriteError> {
+        match self.manager.course(entry, field, name, self.options).await? {
+            Course::Stays => Ok(None),
+            Course::Moves { found, keeps_name } => Ok(Some((found, keeps_name))),
+            Course::LeftBehind => Err(left_behind(field)),
+            Course::Nowhere => Err(nowhere(field, name)),
         }
     }
 
@@ -92,7 +90,8 @@ impl Run<'_> {
                         guards.0.insert(place, guard);
                     }
                     Some(Err(error)) => refuse(manager, batch, place, error).await?,
-                    None => refuse(manager, batch, place, WriteError::Busy { name }).await?,
+                    // Another field of this batch leads there too, and holds the guard.
+                    None => {}
                 }
             }
         }

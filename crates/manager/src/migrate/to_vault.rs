@@ -136,8 +136,9 @@ impl Run<'_> {
             Content::Reference { name, .. } => name,
             Content::Empty { .. } | Content::Doubtful(_) => return Ok(None),
         };
-        if let Some(found) = self.away(entry, field, name).await? {
-            let wanted = Wanted { owner, fqn, value: found.value.clone(), current: Some(name.clone()) };
+        if let Some((found, keeps_name)) = self.away(entry, field, name).await? {
+            let current = keeps_name.then(|| name.clone());
+            let wanted = Wanted { owner, fqn, value: found.value.clone(), current };
             return Ok(Some((wanted, Some(found))));
         }
         if !self.manager.would_be_named(entry, field, name) || self.manager.store.owner(name).await?.is_some()
@@ -207,7 +208,7 @@ impl Run<'_> {
         let document = self.document(entry, &placed);
         let changes = moved || document != entry.row.json;
         if !changes && placed.is_empty() && self.references_are_known(entry, &document).await? {
-            self.report.secrets.kept += secrets(entry);
+            self.keeps(secrets(entry));
             return Ok(Err(Outcome::Unchanged));
         }
         Ok(Ok(Ready { document, placed, prepared, changes, returned: 0 }))

@@ -12,7 +12,7 @@ use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{ErrorKind, NewSecret, Provider, SecretValue};
 use uuid::Uuid;
 
-use crate::harness::{KIND, World, fernet, name, service};
+use crate::harness::{KIND, Planned, World, fernet, name, service};
 
 /// A vault of its own, with versions that no other has.
 fn vault() -> MemoryProvider {
@@ -95,8 +95,9 @@ async fn clear_text_is_encrypted_where_the_database_keeps_passwords() {
     world.plant(KIND, &service(1, "clear", "clear text")).await;
     world.plant(KIND, &service(2, "closed", &fernet().encrypt(&"closed".into()))).await;
     let db = world.under("db", Keeping::InDatabase(None), &[]).await;
-    let plan = db.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
-    let actions: Vec<_> = plan.fields.iter().map(|field| field.action).collect();
+    let planned = Planned::default();
+    db.manager.plan_migration(&MigrateOptions::default(), &planned).await.unwrap();
+    let actions: Vec<_> = planned.fields().iter().map(|field| field.action).collect();
     assert_eq!(actions, [PlannedAction::Encrypt, PlannedAction::Keep]);
     let closed = world.password_in_row(Uuid::from_u128(2)).await;
     let report = change(&db).await;

@@ -1,11 +1,13 @@
 //! A manager on a database of its own, and the documents that the tests store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use strongroom_entities::{EntityKind, FernetKeys};
+use strongroom_manager::migrate::{PlannedField, Watcher};
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Change, Keeping, Manager, Parts, Stored, Timing, WriteError, WriteOutcome};
 use strongroom_metastore::{Access, IntentState, Metastore, Options, Row};
@@ -56,6 +58,15 @@ impl World {
         Self { manager: self.manager.with_wrapped_references(true), ..self }
     }
 
+    /// The same database in the hands of a migration that names secrets otherwise.
+    pub(crate) async fn named(&self, naming: Naming, keeping: Keeping, former: &[&MemoryProvider]) -> Self {
+        let former = former.iter().map(|vault| Arc::new((*vault).clone()) as Arc<dyn Provider>).collect();
+        let (folder, vault) = (self.folder.clone(), self.vault.clone());
+        let world =
+            Self::open_with(folder, vault, naming, "migration:test", keeping, "managed-azure-kv").await;
+        Self { manager: world.manager.with_former_vaults(former), ..world }
+    }
+
     async fn open(folder: Arc<TempDir>, vault: MemoryProvider, scheme: NamingScheme, holder: &str) -> Self {
         let keeping = Keeping::Managed(Arc::new(vault.clone()));
         Self::open_as(folder, vault, scheme, holder, keeping, "managed-azure-kv").await
@@ -69,13 +80,25 @@ impl World {
         keeping: Keeping,
         provider: &str,
     ) -> Self {
+        let naming = Naming::new("", "openmetadata", scheme).unwrap();
+        Self::open_with(folder, vault, naming, holder, keeping, provider).await
+    }
+
+    async fn open_with(
+        folder: Arc<TempDir>,
+        vault: MemoryProvider,
+        naming: Naming,
+        holder: &str,
+        keeping: Keeping,
+        provider: &str,
+    ) -> Self {
         let options = Options { path: folder.path().join("metastore.db"), access: Access::Create };
         let store = Metastore::open(&options).await.unwrap();
         let parts = Parts {
             store: store.clone(),
             keeping,
             provider_name: provider.to_owned(),
-            naming: Naming::new("", "openmetadata", scheme).unwrap(),
+            naming,
             tags: [("team".to_owned(), "data".to_owned())].into(),
             fernet: Some(fernet()),
             holder: holder.to_owned(),
@@ -83,6 +106,7 @@ impl World {
                 lease: Duration::from_millis(400),
                 call_timeout: Duration::from_millis(100),
                 patience: Duration::from_millis(200),
+                cache_wait: Duration::from_millis(300),
             },
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -161,6 +185,14 @@ impl World {
         self.store.get_by_hash(EntityKind::Setting, config_type).await.unwrap().unwrap().json
     }
 
+    /// Makes the database one that OpenMetadata's own server made.
+    pub(crate) async fn pretend_reference(&self) {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE server_change_log (version TEXT)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     pub(crate) async fn password_in_row(&self, id: Uuid) -> String {
         self.row(id).await.unwrap().json["connection"]["config"]["authType"]["password"]
             .as_str()
@@ -177,6 +209,22 @@ impl World {
 
     pub(crate) async fn open_intents(&self) -> u64 {
         self.store.count_intents(IntentState::Open).await.unwrap()
+    }
+}
+
+/// What a plan would do, field by field.
+#[derive(Default)]
+pub(crate) struct Planned(Mutex<Vec<PlannedField>>);
+
+impl Planned {
+    pub(crate) fn fields(&self) -> Vec<PlannedField> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Watcher for Planned {
+    fn planned(&self, field: &PlannedField) {
+        self.0.lock().unwrap().push(field.clone());
     }
 }
 

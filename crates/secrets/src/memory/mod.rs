@@ -37,6 +37,7 @@ struct Inner {
     random: Arc<dyn Random>,
     shelf: Mutex<Shelf>,
     calls: Calls,
+    label: Option<String>,
 }
 
 impl MemoryProvider {
@@ -47,7 +48,16 @@ impl MemoryProvider {
 
     /// An empty vault with `clock` for its timestamps and `random` for its versions.
     pub fn with(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        let inner = Inner { clock, random, shelf: Mutex::default(), calls: Calls::default() };
+        Self::made(clock, random, None)
+    }
+
+    /// An empty vault that is told from others by a label.
+    pub fn labelled(label: &str, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self::made(clock, random, Some(label.to_owned()))
+    }
+
+    fn made(clock: Arc<dyn Clock>, random: Arc<dyn Random>, label: Option<String>) -> Self {
+        let inner = Inner { clock, random, shelf: Mutex::default(), calls: Calls::default(), label };
         Self { inner: Arc::new(inner) }
     }
 
@@ -123,7 +133,8 @@ impl Debug for MemoryProvider {
 
 impl Display for MemoryProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("in-memory vault")
+        f.write_str("in-memory vault")?;
+        self.inner.label.iter().try_for_each(|label| write!(f, " {label}"))
     }
 }
 

@@ -23,7 +23,7 @@ use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::transport::Trust;
 use strongroom_secrets::{Clock, Random, SecretValue};
 
-use super::migrate_secrets::{tell_plan, tell_report};
+use super::migrate_secrets::{tell_report, told_plan};
 use crate::data_folder::DataFolder;
 use crate::embedded_vault::EmbeddedVault;
 use crate::metadata_server::MetadataServer;
@@ -152,8 +152,9 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
 
     step(4, "The plan says what a migration would do, and writes nothing:")?;
     let (options, watcher) = (MigrateOptions::default(), StopFlag::default());
-    let plan = server.manager.plan_migration(&options, &watcher).await?;
-    tell_plan(&plan, false)?;
+    let told = told_plan();
+    let plan = server.manager.plan_migration(&options, &told).await?;
+    told.finish(&plan)?;
     ensure!(plan.report.conflicts.is_empty(), "the plan has conflicts; start again with an empty --data-dir");
 
     step(5, "The migration writes each password to the vault, reads it back, and leaves a reference:")?;

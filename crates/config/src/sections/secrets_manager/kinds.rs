@@ -47,6 +47,15 @@ impl SecretsManager {
         }
     }
 
+    /// The one of this name, in whatever case, in its present or its old spelling.
+    pub fn named(name: &str) -> Option<Self> {
+        let is = |known: &str| known.eq_ignore_ascii_case(name);
+        if is("noop") {
+            return Some(Self::Db);
+        }
+        Self::ALL.into_iter().find(|known| is(known.as_str()))
+    }
+
     /// Whether it moves the secrets out of the database.
     pub fn is_managed(self) -> bool {
         match self {
@@ -74,10 +83,7 @@ const NOT_YET: [&str; 7] =
 pub(crate) fn read(found: &Found) -> Result<SecretsManager, ConfigError> {
     let name = found.text();
     let is = |known: &str| known.eq_ignore_ascii_case(name);
-    if is("noop") {
-        return Ok(SecretsManager::Db);
-    }
-    if let Some(known) = SecretsManager::ALL.into_iter().find(|known| is(known.as_str())) {
+    if let Some(known) = SecretsManager::named(name) {
         return Ok(known);
     }
     let supported = format!("{} are supported", SecretsManager::ALL.map(SecretsManager::as_str).join(", "));

@@ -1,29 +1,41 @@
-//! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them.
+//! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them, or where another does.
 
+mod actions;
 mod leftovers;
 mod options;
+mod places;
+mod plan_file;
+mod plan_output;
+mod progress;
+mod report_output;
+mod status;
 
-use std::convert::Infallible;
-use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use strongroom_config::{Environment, FernetKey, SecretsManager, Settings};
-use strongroom_manager::Keeping;
-use strongroom_manager::migrate::{self, Plan, PlannedAction, Report, Watcher};
-use strongroom_metastore::{Access, Metastore, Options};
-use strongroom_secrets::Random;
+use strongroom_manager::migrate::{self, MigrateOptions, Plan, Watcher};
+use strongroom_manager::{Keeping, Manager};
+use strongroom_metastore::{Access, Metastore, MigrationLock, Options, RunRecord, StoreError};
+use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::{Clock, Random};
+use uuid::Uuid;
 
-use self::leftovers::tell_leftovers;
+use self::actions::Actions;
 use self::options::Decisions;
+use self::places::{PlaceArgs, Places};
+use self::plan_file::{PlanFile, Writing};
+pub(crate) use self::plan_output::told_plan;
+use self::plan_output::{Output, Outputs, tell_plan};
+use self::progress::Bar;
+use self::report_output::tell_cleaning;
+pub(crate) use self::report_output::tell_report;
 use crate::exit::{CONFLICTS, FAILED, Usage};
 use crate::signals::Signals;
-use crate::{data_folder, vaults, wiring};
+use crate::{data_folder, wiring};
 
 /// Move passwords to where the configured secrets manager keeps them
 ///
@@ -40,55 +52,278 @@ pub(crate) struct MigrateSecretsArgs {
     /// Say what would happen, and write nothing at all
     #[arg(long)]
     plan: bool,
+    /// The same, and keep the plan in a file, for --apply
+    #[arg(long, value_name = "FILE", conflicts_with = "clean")]
+    plan_out: Option<PathBuf>,
     /// Answer with JSON on stdout
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    action: Actions,
+    #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
     decisions: Decisions,
+    /// Do not wait for the caches of OpenMetadata's own server
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// What is to be done, wherever that was said.
+struct Order {
+    options: MigrateOptions,
+    places: PlaceArgs,
+    /// The plan that is carried out, if it was made before.
+    file: Option<PlanFile>,
+    only_plan: bool,
+}
+
+impl MigrateSecretsArgs {
+    fn order(&self) -> Result<Order> {
+        if let Some(path) = &self.action.apply {
+            let file = PlanFile::read(path)?;
+            let options = MigrateOptions { no_wait: self.no_wait, ..file.head.options.clone() };
+            let places = PlaceArgs { from: file.head.from.clone(), to: file.head.to.clone() };
+            return Ok(Order { options, places, file: Some(file), only_plan: false });
+        }
+        let (rename, no_wait) = (self.action.rename, self.no_wait);
+        let options = MigrateOptions { rename, no_wait, ..self.decisions.options() };
+        let only_plan = self.plan || self.plan_out.is_some();
+        Ok(Order { options, places: self.places.clone(), file: None, only_plan })
+    }
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
     let environment = Environment::process();
-    let settings = Settings::load(Some(&args.config), &environment, args.data_dir.as_deref())?;
-    wiring::warn(&settings);
-    let provider = settings.secrets_manager.provider.unwrap_or(SecretsManager::Db);
-    warn_of_default_keys(&settings, provider);
-    let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
-    let store = Metastore::open(&Options { path: settings.database.path.clone(), access }).await?;
-    let fernet = wiring::fernet(&settings, || data_folder::existing_fernet_key(&settings.data_dir))?;
-    let keeping = wiring::keeping(provider, &settings, &environment)?;
-    check_target(&settings, &keeping, fernet.is_some())?;
-    let former = vaults::former(provider, &settings, &environment);
-    let lock = match args.plan {
-        true => None,
-        false => Some(store.lock_migration(&format!("process {}", std::process::id()))?),
+    let base = Settings::load(Some(&args.config), &environment, args.data_dir.as_deref())?;
+    if args.action.status {
+        let store = open(&base, Access::ReadOnly).await?;
+        status::tell(&store, args.json).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    wiring::warn(&base);
+    let mut order = args.order()?;
+    let mut places = Places::open(&base, &order.places, &environment, args.data_dir.as_deref())?;
+    warn_of_default_keys(&base, places.provider);
+    let store = open(&base, if order.only_plan { Access::ReadOnly } else { Access::ReadWrite }).await?;
+    let fernet = wiring::fernet(&base, || data_folder::existing_fernet_key(&base.data_dir))?;
+    let rolled_back = match &args.action.rollback {
+        Some(run) => Some(find_run(&store, run).await?),
+        None => None,
     };
+    if let Some(run) = rolled_back.as_ref().map(|run| run.id).or(order.options.rollback) {
+        order.options.rollback = Some(run);
+        places.keeping = back_from(places.keeping);
+    }
+    check_target(&base, &places.keeping, fernet.is_some())?;
+    if order.options.rename && matches!(places.keeping, Keeping::InDatabase(_)) {
+        let message = "there is nothing to rename: no vault is configured that passwords are kept in, so they have no names there";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let lock = if order.only_plan { None } else { Some(lock(&store).await?) };
     let random: &dyn Random = &SystemRandom;
-    let holder = migrate::holder(random.uuid());
-    let manager = wiring::manager(&settings, &store, keeping, provider, fernet, holder).await?;
-    let manager = manager.with_former_vaults(former);
-    let show = Bar::new("reading", !args.json);
-    let options = args.decisions.options();
-    let plan = manager.plan_migration(&options, &show).await?;
-    show.clear();
+    let run = random.uuid();
+    let Places { settings, provider, keeping, former, former_namings } = places;
+    let manager = wiring::manager(&settings, &store, keeping, provider, fernet, migrate::holder(run)).await?;
+    let manager = manager.with_former_vaults(former).with_former_namings(former_namings);
+    if let Some(run) = order.options.rollback {
+        check_vaults_of(&store, &manager, run).await?;
+    }
+    if !order.only_plan {
+        manager.begin_run(run, action_of(&args.action, &order.options), &this_process()).await?;
+    }
+    let code = match args.action.clean {
+        true => clean(&args, &order, &manager, run).await?,
+        false => plan_and_apply(&args, &order, &manager, run).await?,
+    };
+    drop(lock);
+    store.close().await;
+    Ok(code)
+}
+
+async fn open(settings: &Settings, access: Access) -> Result<Metastore> {
+    Ok(Metastore::open(&Options { path: settings.database.path.clone(), access }).await?)
+}
+
+/// Plans, and carries the plan out unless that is all that is wanted, or it has conflicts.
+async fn plan_and_apply(
+    args: &MigrateSecretsArgs,
+    order: &Order,
+    manager: &Manager,
+    run: Uuid,
+) -> Result<ExitCode> {
+    let options = &order.options;
+    let mut outputs = Vec::new();
+    if order.only_plan {
+        outputs.push(match args.json {
+            true => Output::json(std::io::stdout(), &serde_json::json!({}))?,
+            false => Output::text(),
+        });
+    }
+    let mut writing = None;
+    if let Some(path) = &args.plan_out {
+        let (file, output) = Writing::begin(path, options, &order.places)?;
+        writing = Some(file);
+        outputs.push(output);
+    }
+    let outputs = Outputs::new(Bar::new("reading", !args.json), outputs);
+    let mut plan = manager.plan_migration(options, &outputs).await?;
+    plan.report.run = run;
     let conflicts = !plan.report.conflicts.is_empty();
-    if args.plan || (conflicts && !options.skip_conflicts) {
-        tell_plan(&plan, args.json)?;
+    outputs.finish(&plan)?;
+    if let Some(file) = writing {
+        file.finish()?;
+    }
+    if order.only_plan {
         return Ok(if conflicts { ExitCode::from(CONFLICTS) } else { ExitCode::SUCCESS });
+    }
+    if let Some(difference) = order.file.as_ref().and_then(|file| file.differs(&plan)) {
+        manager.end_run(run, "refused").await?;
+        tell_refusal(&difference)?;
+        return Ok(ExitCode::from(CONFLICTS));
+    }
+    if conflicts && !options.skip_conflicts {
+        manager.end_run(run, "conflicts").await?;
+        tell_conflicts(&plan, args.json)?;
+        return Ok(ExitCode::from(CONFLICTS));
     }
     let mut signals = Signals::listen()?;
     let bar = Bar::new("migrating", !args.json);
     let report = tokio::select! {
-        report = manager.apply_migration(&plan, &options, &bar) => report?,
-        never = stop_when_asked(&mut signals, &bar) => match never {},
+        report = manager.apply_migration(&plan, options, &bar) => report?,
+        never = bar.stop_when_asked(&mut signals) => match never {},
     };
     bar.clear();
-    drop(lock);
-    store.close().await;
     tell_report(&report, args.json)?;
-    let failed = !report.failures.is_empty() || !report.conflicts.is_empty();
-    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Deletes in the old place what the new one holds, or says what it would delete.
+async fn clean(args: &MigrateSecretsArgs, order: &Order, manager: &Manager, run: Uuid) -> Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let bar = Cleaning { bar: Bar::new("looking", !args.json), tells: order.only_plan && !args.json };
+    let report = tokio::select! {
+        report = manager.clean(run, &order.options, order.only_plan, &bar) => report?,
+        never = bar.bar.stop_when_asked(&mut signals) => match never {},
+    };
+    bar.bar.clear();
+    tell_cleaning(&report, order.only_plan, args.json)?;
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Tells what would be deleted, beside the progress.
+struct Cleaning {
+    bar: Bar,
+    tells: bool,
+}
+
+impl Watcher for Cleaning {
+    fn advance(&self, entities: u64) {
+        self.bar.advance(entities);
+    }
+
+    fn would_delete(&self, vault: &str, name: &str) {
+        if self.tells {
+            self.bar.aside(|| {
+                // Who does not listen any more is told nothing.
+                let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{vault}: {name}\n"));
+            });
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        self.bar.should_stop()
+    }
+}
+
+fn action_of(actions: &Actions, options: &MigrateOptions) -> &'static str {
+    match options {
+        MigrateOptions { rename: true, .. } => "rename",
+        MigrateOptions { rollback: Some(_), .. } => "rollback",
+        _ => actions.word(),
+    }
+}
+
+/// Takes the migration lock; who has it already is named.
+async fn lock(store: &Metastore) -> Result<MigrationLock> {
+    let since = status::moment(SystemClock.now_millis())?;
+    match store.lock_migration(&format!("{} since {since}", this_process())) {
+        Ok(lock) => Ok(lock),
+        Err(StoreError::Locked(holder)) => {
+            let running = store.runs("", 1).await?.into_iter().find(|run| run.ended_at.is_none());
+            let who = match running {
+                Some(RunRecord { process, action, started_at, .. }) => {
+                    format!("{process} ({action}), since {}", status::moment(started_at)?)
+                }
+                None => holder,
+            };
+            Err(anyhow!(
+                "another migration is running on this database: {who}; wait for it (--status tells how far it is), or stop it"
+            ))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// This process, for others that work on the same database.
+fn this_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "an unknown machine" } else { host.trim() };
+    format!("process {} on {host}", std::process::id())
+}
+
+/// The run whose id begins as the user says.
+async fn find_run(store: &Metastore, id: &str) -> Result<RunRecord> {
+    let legal = id.len() >= 4 && id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    let mut found = if legal { store.runs(&id.to_ascii_lowercase(), 2).await? } else { Vec::new() };
+    match (found.pop(), found.pop()) {
+        (Some(run), None) => Ok(run),
+        (Some(_), Some(_)) => {
+            Err(Usage(format!("more than one run begins with {id}: say more of its id")).into())
+        }
+        (None, _) => Err(Usage(format!("there is no run {id}: migrate-secrets --status lists them")).into()),
+    }
+}
+
+/// What a rollback works with: passwords are kept in the database, and what users refer to stays where it is.
+fn back_from(keeping: Keeping) -> Keeping {
+    match keeping {
+        Keeping::Managed(vault) => Keeping::InDatabase(Some(vault)),
+        in_database @ Keeping::InDatabase(_) => in_database,
+    }
+}
+
+/// Refuses to roll a run back whose vault is not at hand, or that moved nothing.
+async fn check_vaults_of(store: &Metastore, manager: &Manager, run: Uuid) -> Result<()> {
+    let vaults = store.vaults_of_run(run).await?;
+    if vaults.is_empty() {
+        return Err(Usage(format!(
+            "the run {run} moved nothing to a vault, so there is nothing to roll back"
+        ))
+        .into());
+    }
+    for (vault, fields) in vaults {
+        if let Some(vault) = vault.filter(|vault| !manager.knows_vault(vault)) {
+            let message = format!(
+                "the run {run} moved {fields} secrets to {vault}, which is not configured: name its configuration with --from FILE"
+            );
+            return Err(Usage(message).into());
+        }
+    }
+    Ok(())
+}
+
+fn tell_conflicts(plan: &Plan, json: bool) -> Result<()> {
+    match json {
+        true => report_output::to_json(&mut std::io::stdout().lock(), plan),
+        false => tell_plan(plan),
+    }
+}
+
+fn tell_refusal(why: &str) -> Result<()> {
+    std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {why}\n"))?;
+    Ok(())
 }
 
 /// Refuses to move passwords to where they would be lost, or could be read by anybody.
@@ -118,138 +353,4 @@ fn warn_of_default_keys(settings: &Settings, provider: SecretsManager) {
          passwords; {}",
         if provider.is_managed() { "change them after the migration" } else { "set a key of your own first" }
     );
-}
-
-/// Asks the migration to stop at the first signal; the entities in hand are finished.
-async fn stop_when_asked(signals: &mut Signals, bar: &Bar) -> Infallible {
-    signals.asked_to_end().await;
-    bar.stop.store(true, Ordering::Relaxed);
-    bar.say("finishing the entities in hand; run the same command again to go on");
-    std::future::pending().await
-}
-
-/// A progress bar on a terminal, and nothing elsewhere.
-struct Bar {
-    bar: ProgressBar,
-    stop: AtomicBool,
-}
-
-impl Bar {
-    fn new(doing: &'static str, wanted: bool) -> Self {
-        let bar = match wanted && stderr().is_terminal() {
-            true => ProgressBar::no_length(),
-            false => ProgressBar::hidden(),
-        };
-        let style =
-            ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} entities, {per_sec}, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_message(doing);
-        Self { bar, stop: AtomicBool::new(false) }
-    }
-
-    fn say(&self, line: &str) {
-        if self.bar.is_hidden() {
-            tracing::info!("{line}");
-        } else {
-            self.bar.println(line);
-        }
-    }
-
-    fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-impl Watcher for Bar {
-    fn total(&self, entities: u64) {
-        self.bar.set_length(entities);
-    }
-
-    fn advance(&self, entities: u64) {
-        self.bar.inc(entities);
-    }
-
-    fn should_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// Shows a plan. The last line says what to do next.
-pub(crate) fn tell_plan(plan: &Plan, json: bool) -> Result<()> {
-    let mut out = stdout().lock();
-    if json {
-        return to_json(&mut out, plan);
-    }
-    for field in &plan.fields {
-        let name = field.name.as_deref().unwrap_or_default();
-        let what = match field.action {
-            PlannedAction::Move => format!("moves to {name}"),
-            PlannedAction::Unwrap => format!("keeps its reference to {name}, no longer encrypted"),
-            PlannedAction::Wrap => format!("keeps its reference to {name}, encrypted from now on"),
-            PlannedAction::Empty => "is empty: becomes an empty text".to_owned(),
-            PlannedAction::Return => format!("comes back from {name} and is encrypted"),
-            PlannedAction::Encrypt => "stands in clear text: is encrypted".to_owned(),
-            PlannedAction::Keep if name.is_empty() => continue,
-            PlannedAction::Keep => format!("keeps its reference to {name}"),
-        };
-        writeln!(out, "{} {}: {} {what}", field.kind, field.entity, field.field)?;
-    }
-    let Report { entities, secrets, .. } = &plan.report;
-    writeln!(
-        out,
-        "{} of {} entities would change: {} secrets to write, {} to bring back, {} kept.",
-        entities.changed, entities.seen, secrets.written, secrets.returned, secrets.kept
-    )?;
-    tell_troubles(&mut out, &plan.report)?;
-    if !plan.report.conflicts.is_empty() {
-        writeln!(out, "Nothing was written. Settle the conflicts, or do the rest with --skip-conflicts.")?;
-    }
-    Ok(())
-}
-
-/// Shows what a migration did.
-pub(crate) fn tell_report(report: &Report, json: bool) -> Result<()> {
-    let mut out = stdout().lock();
-    if json {
-        return to_json(&mut out, report);
-    }
-    let Report { entities, secrets, seconds, .. } = report;
-    writeln!(
-        out,
-        "{} of {} entities changed, {} were as they should be, {} failed: {} secrets written, {} verified, {} brought back, \
-         {} kept, in {seconds:.1} s.",
-        entities.changed,
-        entities.seen,
-        entities.unchanged,
-        entities.failed,
-        secrets.written,
-        secrets.verified,
-        secrets.returned,
-        secrets.kept
-    )?;
-    tell_troubles(&mut out, report)?;
-    if !report.failures.is_empty() {
-        writeln!(out, "What failed is as it was before. Run the same command again to go on.")?;
-    }
-    Ok(())
-}
-
-fn tell_troubles(out: &mut impl Write, report: &Report) -> Result<()> {
-    for conflict in &report.conflicts {
-        let name = if conflict.name.is_empty() { String::new() } else { format!(" ({})", conflict.name) };
-        writeln!(out, "conflict: {}{name}: {}", conflict.owners.join(" and "), conflict.reason)?;
-    }
-    for failure in &report.failures {
-        let place = [failure.entity.as_str(), failure.field.as_str()];
-        let place: Vec<&str> = place.into_iter().filter(|text| !text.is_empty()).collect();
-        let place = if place.is_empty() { String::new() } else { format!("{}: ", place.join(": ")) };
-        writeln!(out, "failure: {place}{}", failure.error)?;
-    }
-    tell_leftovers(out, &report.left)
-}
-
-fn to_json(out: &mut impl Write, value: &impl serde::Serialize) -> Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value).context("the report cannot be written")?;
-    writeln!(out)?;
-    Ok(())
 }

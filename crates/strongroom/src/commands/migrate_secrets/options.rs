@@ -1,9 +1,9 @@
 //! What the user can decide about a migration.
 
-use clap::Args;
-use strongroom_manager::migrate::MigrateOptions;
+use clap::{Args, ValueEnum};
+use strongroom_manager::migrate::{MigrateOptions, OwnReferences, Pattern, Selection};
 
-/// What the user can decide about doubtful cases.
+/// What the user can decide about doubtful cases, and which entities are meant.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Decisions {
     /// A text that begins with secret: but is no reference is a password
@@ -21,6 +21,24 @@ pub(crate) struct Decisions {
     /// Move secrets of settings, event subscriptions and apps too; OpenMetadata's own server does not resolve references there
     #[arg(long)]
     include_settings: bool,
+    /// What becomes of references that users typed, where they would no longer resolve [default: a conflict]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    own_references: Option<Own>,
+    /// Only these: KIND, KIND:NAME or *:NAME, where * and ? in a name stand for characters; can be repeated
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    only: Vec<Pattern>,
+    /// All but these
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    except: Vec<Pattern>,
+}
+
+/// What becomes of references that users typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Own {
+    /// The value is copied to where the others go
+    Copy,
+    /// The reference stays as it is
+    Keep,
 }
 
 impl Decisions {
@@ -32,6 +50,13 @@ impl Decisions {
             skip_conflicts: self.skip_conflicts,
             include_options: self.include_options,
             include_settings: self.include_settings,
+            own_references: match self.own_references {
+                None => OwnReferences::Conflict,
+                Some(Own::Copy) => OwnReferences::Copy,
+                Some(Own::Keep) => OwnReferences::Keep,
+            },
+            selection: Selection { only: self.only.clone(), except: self.except.clone() },
+            ..MigrateOptions::default()
         }
     }
 }
