@@ -30,7 +30,7 @@ enum What {
     /// Starts an embedded vault without a quota in a temporary folder and fills it. Everything stays on this machine and is
     /// deleted afterwards.
     Resolve(Resolve),
-    /// Read one secret through the provider for Key Vault, and by a bare HTTPS request for the same
+    /// Read one secret by a bare HTTPS request, by Azure's client, through our provider, and through and from its cache
     ///
     /// The embedded vault is another process on this machine. Options of the measurement come behind two dashes:
     /// `cargo xtask bench provider -- --help` lists them.
