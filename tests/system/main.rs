@@ -7,6 +7,7 @@ mod clients;
 mod crash;
 mod credentials;
 mod faults_on_the_way;
+mod migration;
 mod ops_script;
 mod provider_conformance;
 mod providers;

@@ -38,7 +38,7 @@ async fn the_whole_way_of_a_password_is_shown_and_a_second_run_shows_it_again() 
     tells_each_step(&first);
     for shown in [
         "\"connection.config.authType.password\": \"fernet:",
-        "databaseService shop: connection.config.authType.password moves to openmetadata-database-shop-authtype-password",
+        "  shop\n    connection.config.authType.password  moves to openmetadata-database-shop-authtype-password\n",
         "4 secrets written, 4 verified",
         "\"connection.config.authType.password\": \"secret:openmetadata-database-shop-authtype-password\"",
         "\"password\": \"*********\"",

@@ -1,0 +1,130 @@
+//! `migrate-secrets` as people use it on databases that they have: plans that are kept, actions, bad names and values, bad luck at
+//! the vault, and servers that write meanwhile.
+
+mod actions;
+mod bad_luck;
+mod concurrent;
+mod plans;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use strongroom_entities::{EntityKind, FernetKeys, name_hash};
+use strongroom_metastore::{Access, Metastore, Options};
+use strongroom_secrets::random::SystemRandom;
+use strongroom_secrets::{Random, SecretValue};
+use strongroom_tests::fixtures::services;
+use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
+use strongroom_tests::{Finished, Program, VaultServer, api, scratch};
+use tempfile::TempDir;
+
+/// A vault, a database, and a configuration that leads from one to the other.
+struct Scene {
+    folder: TempDir,
+    vault: VaultServer,
+    keys: FernetKeys,
+    configuration: Value,
+}
+
+impl Scene {
+    /// With so many services, whose passwords are encrypted.
+    async fn with(services: u32) -> Self {
+        Self::beside(services, &[]).await
+    }
+
+    /// The same, beside a vault that was started with these arguments.
+    async fn beside(services: u32, arguments: &[&str]) -> Self {
+        let folder = scratch();
+        if arguments.contains(&"faults.yaml") {
+            set_faults(folder.path(), &json!([]));
+        }
+        let vault = VaultServer::start_as(folder.path(), arguments).await;
+        let (key, keys) = services::data_with_services(folder.path(), services).await;
+        let configuration = configuration(&vault, key.expose());
+        let scene = Self { folder, vault, keys, configuration };
+        scene.configure(|_| ());
+        scene
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn database(&self) -> PathBuf {
+        self.path().join("data/metastore.db")
+    }
+
+    fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let mut configuration = self.configuration.clone();
+        change(&mut configuration);
+        write_configuration(self.path(), &configuration);
+    }
+
+    fn program(&self, arguments: &[&str]) -> Program {
+        let program = Program::new(self.path()).args(["migrate-secrets", "-c", CONFIG, "--data-dir", "data"]);
+        program.args(arguments)
+    }
+
+    async fn migrate(&self, arguments: &[&str]) -> Finished {
+        self.program(arguments).run().await
+    }
+
+    /// The report of a migration that succeeds.
+    async fn report(&self, arguments: &[&str]) -> Value {
+        self.program(arguments).arg("--json").run().await.ended_with(0).json()
+    }
+
+    async fn store(&self, access: Access) -> Metastore {
+        Metastore::open(&Options { path: self.database(), access }).await.unwrap()
+    }
+
+    /// Stores a document of a service as an earlier server would have.
+    async fn plant(&self, name: &str, document: &Value) {
+        let store = self.store(Access::ReadWrite).await;
+        let mut transaction = store.begin().await.unwrap();
+        transaction.insert(EntityKind::DatabaseService, &name_hash(name), document).await.unwrap();
+        transaction.commit().await.unwrap();
+        store.close().await;
+    }
+
+    /// Stores a service of this password, encrypted.
+    async fn plant_service(&self, name: &str, password: &str) {
+        self.plant(name, &self.service(name, password)).await;
+    }
+
+    fn service(&self, name: &str, password: &str) -> Value {
+        let random: &dyn Random = &SystemRandom;
+        services::postgres(random.uuid(), name, &self.keys.encrypt(&SecretValue::new(password)))
+    }
+
+    /// What the password field of a service holds.
+    async fn stored(&self, name: &str) -> String {
+        let store = self.store(Access::ReadOnly).await;
+        let row = store.get_by_hash(EntityKind::DatabaseService, &name_hash(name)).await.unwrap().unwrap();
+        store.close().await;
+        api::password(&row.json).as_str().unwrap().to_owned()
+    }
+
+    /// What the password of a service resolves to.
+    async fn resolved(&self, name: &str) -> String {
+        let stored = self.stored(name).await;
+        match stored.strip_prefix("secret:") {
+            Some(secret) => self.vault.secret(secret).await.unwrap(),
+            None => self.keys.decrypt(&stored).unwrap().expose().to_owned(),
+        }
+    }
+}
+
+/// From now on the vault misbehaves so.
+fn set_faults(folder: &Path, faults: &Value) {
+    std::fs::write(folder.join("faults.yaml"), json!({"faults": faults}).to_string()).unwrap();
+}
+
+/// Insists on all of these words.
+#[track_caller]
+fn tells(text: &str, words: &[&str]) {
+    for words in words {
+        assert!(text.contains(words), "{words:?} is missing in: {text}");
+    }
+}
