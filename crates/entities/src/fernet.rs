@@ -110,23 +110,40 @@ impl FernetKeys {
     /// # Errors
     /// [`FernetError`] tells a text that is no token from one that no key opens.
     pub fn decrypt(&self, text: &str) -> Result<SecretValue, FernetError> {
-        let token = text.strip_prefix(PREFIX).unwrap_or(text);
-        let bytes = LENIENT.decode(token).map_err(|_| FernetError::NotAToken)?;
-        if bytes.first() != Some(&VERSION) || bytes.len() < SHORTEST {
-            return Err(FernetError::NotAToken);
-        }
-        // The library refuses tokens from the future. Seen from the end of time there are none.
-        let end_of_time = u64::MAX - 60;
-        let plain = std::iter::once(&self.first)
+        let token = token_of(text)?;
+        let mut plain = std::iter::once(&self.first)
             .chain(&self.others)
-            .find_map(|key| key.decrypt_at_time(token, None, end_of_time).ok())
+            .find_map(|key| open(key, token))
             .ok_or(FernetError::NoKeyOpens)?;
         // Wiped if it is no text; taken over without a copy if it is.
-        let text = String::from_utf8(plain).map_err(|wrong| {
+        let text = String::from_utf8(std::mem::take(&mut *plain)).map_err(|wrong| {
             drop(Zeroizing::new(wrong.into_bytes()));
             FernetError::NotText
         })?;
         Ok(SecretValue::new(text))
+    }
+
+    /// The value of a token under the first key, `fernet:` and the token; `None` if the first key opens it as it is. What is
+    /// encrypted is taken over byte for byte, text or not, and the new token is opened once before it is answered.
+    ///
+    /// # Errors
+    /// [`FernetError`] tells a text that is no token from one that no key opens.
+    pub fn renew(&self, text: &str) -> Result<Option<String>, FernetError> {
+        let token = token_of(text)?;
+        if open(&self.first, token).is_some() {
+            return Ok(None);
+        }
+        let value = self.others.iter().find_map(|key| open(key, token)).ok_or(FernetError::NoKeyOpens)?;
+        let renewed = self.first.encrypt(&value);
+        match open(&self.first, &renewed) {
+            Some(again) if again == value => Ok(Some(format!("{PREFIX}{renewed}"))),
+            _ => Err(FernetError::NoKeyOpens),
+        }
+    }
+
+    /// How many keys there are: one at least.
+    pub fn count(&self) -> usize {
+        1 + self.others.len()
     }
 
     /// Whether new values would be encrypted with the key that the reference's configuration ships, known to everybody.
@@ -139,6 +156,23 @@ impl fmt::Debug for FernetKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FernetKeys({} of them)", 1 + self.others.len())
     }
+}
+
+/// The token in a stored text, if it has the form of one.
+fn token_of(text: &str) -> Result<&str, FernetError> {
+    let token = text.strip_prefix(PREFIX).unwrap_or(text);
+    let bytes = LENIENT.decode(token).map_err(|_| FernetError::NotAToken)?;
+    if bytes.first() != Some(&VERSION) || bytes.len() < SHORTEST {
+        return Err(FernetError::NotAToken);
+    }
+    Ok(token)
+}
+
+/// What a token holds, if this key opens it.
+fn open(key: &Fernet, token: &str) -> Option<Zeroizing<Vec<u8>>> {
+    // The library refuses tokens from the future. Seen from the end of time there are none.
+    let end_of_time = u64::MAX - 60;
+    key.decrypt_at_time(token, None, end_of_time).ok().map(Zeroizing::new)
 }
 
 fn parse_key(text: &str, number: usize) -> Result<Zeroizing<Vec<u8>>, FernetKeyError> {
@@ -217,6 +251,28 @@ mod tests {
         ] {
             assert_eq!(keys.decrypt(token).unwrap_err(), why, "{token}");
         }
+    }
+
+    #[test]
+    fn a_token_is_renewed_unless_the_first_key_opens_it() {
+        let (old, new) = (SPEC_KEY, "jJ/9sz0g0OHxsfxOoSfdFdmk3ysNmPRnH3TUAbz3IHA=");
+        let both = keys(&format!("{new},{old}"));
+        assert_eq!(both.count(), 2);
+        let stored = keys(old).encrypt(&SecretValue::new("pässword"));
+        let renewed = both.renew(&stored).unwrap().unwrap();
+        assert_eq!(keys(new).decrypt(&renewed).unwrap().expose(), "pässword");
+        assert_eq!(both.renew(&renewed), Ok(None));
+        assert_eq!(keys(new).renew(&stored), Err(FernetError::NoKeyOpens));
+        assert_eq!(both.renew("fernet: is a plant"), Err(FernetError::NotAToken));
+    }
+
+    #[test]
+    fn what_is_no_text_is_renewed_byte_for_byte() {
+        let (old, new) = (SPEC_KEY, "jJ/9sz0g0OHxsfxOoSfdFdmk3ysNmPRnH3TUAbz3IHA=");
+        let stored = keys(old).first.encrypt(&[0xff, 0xfe]);
+        let renewed = keys(&format!("{new},{old}")).renew(&stored).unwrap().unwrap();
+        let opened = open(&keys(new).first, renewed.strip_prefix(PREFIX).unwrap()).unwrap();
+        assert_eq!(*opened, [0xff, 0xfe]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! files [`walk_workflow_file`]; those that no schema lists in [`unlisted`]), and to show a document without them ([`mask()`]). What the text of such a field means (a mask, a reference, a Fernet token, a
 //! plain value) is told by [`reference::classify`]. [`mod@text`] reads the stored text
 //! strictly and writes it again with only what changed. [`FernetKeys`] and [`fqn`] speak the two encodings of the database:
-//! encrypted values, and the hashes that rows are found by.
+//! encrypted values, and the hashes that rows are found by. [`literals`] exchanges texts in documents of any form.
 //!
 //! Not here: databases, vaults, or the names that secrets get. Nothing here reads or writes anything. Start with
 //! [`walk()`].
@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod fernet;
 pub mod fqn;
 pub mod kind;
+pub mod literals;
 pub mod mask;
 pub mod path;
 pub mod reference;
