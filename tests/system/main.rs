@@ -17,6 +17,7 @@ mod quota;
 mod reading;
 mod recorded_rows;
 mod resolve;
+mod secrets;
 mod serve;
 mod vault_commands;
 mod vault_killed;

@@ -30,6 +30,10 @@ pub enum Step {
     VaultPutRight,
     /// What a migration had left in an old place was deleted there; nobody may write to the name yet.
     OldSecretDeleted,
+    /// The transaction holds documents whose values are encrypted with the new Fernet key, but is not committed.
+    ValuesRenewed,
+    /// It is committed; other documents still have theirs encrypted with an old key.
+    RenewalCommitted,
 }
 
 impl Step {
@@ -48,6 +52,8 @@ impl Step {
         Self::OlderVersionSet,
         Self::VaultPutRight,
         Self::OldSecretDeleted,
+        Self::ValuesRenewed,
+        Self::RenewalCommitted,
     ];
 
     /// The step's name in the variable `FAILPOINTS`.
@@ -66,6 +72,8 @@ impl Step {
             Self::OlderVersionSet => "older-version-set",
             Self::VaultPutRight => "vault-put-right",
             Self::OldSecretDeleted => "old-secret-deleted",
+            Self::ValuesRenewed => "values-renewed",
+            Self::RenewalCommitted => "renewal-committed",
         }
     }
 }
@@ -99,9 +107,11 @@ mod tests {
                 | Step::IntentClaimed
                 | Step::OlderVersionSet
                 | Step::VaultPutRight
-                | Step::OldSecretDeleted => {}
+                | Step::OldSecretDeleted
+                | Step::ValuesRenewed
+                | Step::RenewalCommitted => {}
             }
         }
-        assert_eq!(Step::ALL.len(), 13);
+        assert_eq!(Step::ALL.len(), 15);
     }
 }

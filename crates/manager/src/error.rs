@@ -72,6 +72,9 @@ pub enum WriteError {
     /// The database failed.
     #[error(transparent)]
     Store(StoreError),
+    /// There is no key to encrypt with.
+    #[error("no Fernet key is configured (fernetConfiguration.fernetKey)")]
+    NoFernetKey,
     /// A stored value cannot be decrypted.
     #[error(
         "the stored value of {field} cannot be decrypted: was the Fernet key changed? (fernetConfiguration.fernetKey takes several, separated by commas)"
@@ -96,7 +99,7 @@ impl WriteError {
             Self::Vault(error) if error.kind() == ErrorKind::InvalidInput => 400,
             Self::Vault(error) if error.is_transient() => 503,
             Self::Vault(_) | Self::Unverified { .. } => 502,
-            Self::Store(_) | Self::Fernet { .. } => 500,
+            Self::Store(_) | Self::Fernet { .. } | Self::NoFernetKey => 500,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Manager`] is what the server and the commands hold. Its parts, in the order in which a write passes them:
 //! [`writing`] (the way in) → `sorting` (which fields are new values) → `placing` (names, intents, the vault) → `storing` (one
-//! transaction) → `settling` (what was left half-way). [`migrate`] takes the same way for whole tables. [`naming`] computes
+//! transaction) → `settling` (what was left half-way). [`migrate`] takes the same way for whole tables. [`stock`] looks at all of it, finds
+//! what is not as it should be and what nobody needs; [`rotation`] encrypts what the database keeps with a new key. [`naming`] computes
 //! names, `ownership` reads and writes the tags that say whose a secret is, [`crash`] lists the points at which a crash
 //! matters.
 //!
@@ -17,8 +18,11 @@ pub mod migrate;
 pub mod naming;
 mod ownership;
 mod placing;
+pub mod rotation;
+mod sealed;
 mod settling;
 mod sorting;
+pub mod stock;
 mod storing;
 mod writing;
 

@@ -124,8 +124,8 @@ impl Manager {
         self
     }
 
-    /// The vault of the configured provider, if it has one.
-    pub(crate) fn vault(&self) -> Option<&Arc<dyn Provider>> {
+    /// The vault of the configured provider, if it has one: what references lead to.
+    pub fn vault(&self) -> Option<&Arc<dyn Provider>> {
         match &self.keeping {
             Keeping::Managed(vault) => Some(vault),
             Keeping::InDatabase(vault) => vault.as_ref(),
@@ -145,6 +145,11 @@ impl Manager {
     /// The provider's name in configuration files: what ingestion is told to use.
     pub fn provider_name(&self) -> &str {
         &self.provider_name
+    }
+
+    /// The keys to values in the database; `None` if they lie there in clear text.
+    pub fn fernet_keys(&self) -> Option<&FernetKeys> {
+        self.fernet.as_ref()
     }
 
     /// The database that this manager works on.

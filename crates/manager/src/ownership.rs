@@ -84,7 +84,7 @@ impl FieldOwner {
     }
 
     /// The field as a tag's value. Only a path through free maps can be too long; its end tells more than its beginning.
-    fn field_tag(&self) -> String {
+    pub(crate) fn field_tag(&self) -> String {
         let text = self.field.to_string();
         let length = text.chars().count();
         text.chars().skip(length.saturating_sub(MAX_TAG)).collect()

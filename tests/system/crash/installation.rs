@@ -16,7 +16,7 @@ use strongroom_tests::vault::{API_VERSION, OFFICER};
 use strongroom_tests::{MetadataServer, Program, VaultServer, metadata};
 
 /// The variable that says at which steps the program dies.
-const FAIL_POINTS: &str = "FAILPOINTS";
+pub(super) const FAIL_POINTS: &str = "FAILPOINTS";
 
 /// More entities of one kind than any test has.
 const ALL: u32 = 1000;
@@ -239,7 +239,7 @@ fn secret_fields(row: &Row) -> Vec<(String, String)> {
 }
 
 /// The variable's value with which the program dies at each of `steps` when it passes it for the `passing`th time.
-fn fail_points(steps: &[Step], passing: u32) -> String {
+pub(super) fn fail_points(steps: &[Step], passing: u32) -> String {
     let action = match passing {
         0 | 1 => "return".to_owned(),
         _ => format!("{}*off->return", passing - 1),

@@ -30,7 +30,15 @@ impl Start {
     pub(super) fn spared(self) -> &'static [Step] {
         use Step::*;
         match self {
-            Self::Fresh => &[SecretDeleted, IntentClaimed, OlderVersionSet, VaultPutRight, OldSecretDeleted],
+            Self::Fresh => &[
+                SecretDeleted,
+                IntentClaimed,
+                OlderVersionSet,
+                VaultPutRight,
+                OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
+            ],
             Self::Resumed => &[
                 IntentsOpened,
                 BeforeRecorded,
@@ -41,6 +49,8 @@ impl Start {
                 DocumentStored,
                 Committed,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
         }
     }

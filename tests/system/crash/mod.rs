@@ -16,6 +16,7 @@ mod migration;
 mod moments;
 mod requests;
 mod settling;
+mod upkeep;
 
 use strongroom_manager::crash::Step;
 
@@ -26,8 +27,9 @@ fn every_step_is_passed_by_a_test() {
         let by_settling = settling::Left::ALL.iter().any(|left| !left.spared().contains(step));
         let by_migration = migration::Start::ALL.iter().any(|start| !start.spared().contains(step));
         let by_action = actions::ALL.iter().any(|(_, steps)| steps.contains(step));
+        let by_upkeep = upkeep::ROTATING.contains(step) || upkeep::DELETING.contains(step);
         assert!(
-            by_request || by_settling || by_migration || by_action,
+            by_request || by_settling || by_migration || by_action || by_upkeep,
             "nothing is killed at {}",
             step.name()
         );

@@ -62,6 +62,8 @@ impl Request {
                 OlderVersionSet,
                 VaultPutRight,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
             Self::CreateOverDeleted => &[
                 SecretAdopted,
@@ -71,6 +73,8 @@ impl Request {
                 OlderVersionSet,
                 VaultPutRight,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
             Self::CreateByAdopting => &[
                 SecretRecovered,
@@ -81,6 +85,8 @@ impl Request {
                 OlderVersionSet,
                 VaultPutRight,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
             Self::Clear | Self::Delete => &[
                 IntentsOpened,
@@ -92,6 +98,8 @@ impl Request {
                 IntentClaimed,
                 OlderVersionSet,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
         }
     }
@@ -137,6 +145,8 @@ fn has_taken_effect(step: Step) -> bool {
         | Step::IntentClaimed
         | Step::OlderVersionSet => false,
         Step::Committed | Step::SecretDeleted | Step::VaultPutRight | Step::OldSecretDeleted => true,
+        // No request passes them.
+        Step::ValuesRenewed | Step::RenewalCommitted => false,
     }
 }
 

@@ -47,6 +47,8 @@ impl Left {
                 Committed,
                 OlderVersionSet,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
             Self::NewerVersion => &[
                 IntentsOpened,
@@ -59,6 +61,8 @@ impl Left {
                 Committed,
                 SecretDeleted,
                 OldSecretDeleted,
+                ValuesRenewed,
+                RenewalCommitted,
             ],
         }
     }

@@ -77,7 +77,7 @@ impl Manager {
         Entry { fqn: label(&row), row, fields, left }
     }
 
-    pub(super) fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
+    pub(crate) fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
         let Some(Value::String(stored)) = field.get(document) else {
             return Content::Doubtful(
                 "holds something else than a text where a password should be: correct the entity".to_owned(),

@@ -141,7 +141,7 @@ fn holds_something(content: &Content) -> bool {
 }
 
 /// What people call the entity of a row: its fully qualified name; the type of a setting, which has no name.
-pub(super) fn label(row: &Row) -> String {
+pub(crate) fn label(row: &Row) -> String {
     match row.kind {
         EntityKind::Setting => row.hash.clone(),
         _ => fully_qualified_name(&row.json),

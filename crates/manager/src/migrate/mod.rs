@@ -12,7 +12,7 @@ mod clean;
 mod course;
 pub(crate) mod inventory;
 mod leads;
-mod leftovers;
+pub(crate) mod leftovers;
 mod options;
 mod page;
 mod passes;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::error::WriteError;
 
+pub(crate) use apply::MIGRATION_HOLDER;
 pub use apply::holder;
 pub use leftovers::{LeftField, LeftTable, Leftovers, UnknownType};
 pub use options::{MigrateOptions, OwnReferences};

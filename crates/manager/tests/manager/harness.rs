@@ -22,6 +22,9 @@ pub(crate) const KIND: EntityKind = EntityKind::DatabaseService;
 /// The public default key of OpenMetadata.
 pub(crate) const FERNET_KEY: &str = "jJ/9sz0g0OHxsfxOoSfdFdmk3ysNmPRnH3TUAbz3IHA=";
 
+/// A key that none of the tests' servers has.
+pub(crate) const STRANGERS_KEY: &str = "bm9ib2R5IGhhcyB0aGlzIGtleSwgbm90IGV2ZW4gdXM=";
+
 pub(crate) struct World {
     pub(crate) manager: Manager,
     pub(crate) vault: MemoryProvider,
@@ -94,8 +97,31 @@ impl World {
     ) -> Self {
         let options = Options { path: folder.path().join("metastore.db"), access: Access::Create };
         let store = Metastore::open(&options).await.unwrap();
-        let parts = Parts {
-            store: store.clone(),
+        let parts = Self::parts(store.clone(), naming, holder, keeping, provider);
+        Self { manager: Manager::new(parts).await.unwrap(), vault, store, folder }
+    }
+
+    /// The same database and vault in the hands of a process with these Fernet keys, or with none.
+    pub(crate) async fn with_keys(&self, setting: &str) -> Self {
+        self.keyed(Some(FernetKeys::parse(&SecretValue::new(setting)).unwrap())).await
+    }
+
+    pub(crate) async fn without_keys(&self) -> Self {
+        self.keyed(None).await
+    }
+
+    async fn keyed(&self, fernet: Option<FernetKeys>) -> Self {
+        let (vault, store, folder) = (self.vault.clone(), self.store.clone(), self.folder.clone());
+        let keeping = Keeping::Managed(Arc::new(vault.clone()));
+        let naming = Naming::new("", "openmetadata", NamingScheme::Guide).unwrap();
+        let parts = Self::parts(store.clone(), naming, "server:keyed", keeping, "managed-azure-kv");
+        let manager = Manager::new(Parts { fernet, ..parts }).await.unwrap();
+        Self { manager, vault, store, folder }
+    }
+
+    fn parts(store: Metastore, naming: Naming, holder: &str, keeping: Keeping, provider: &str) -> Parts {
+        Parts {
+            store,
             keeping,
             provider_name: provider.to_owned(),
             naming,
@@ -110,8 +136,7 @@ impl World {
             },
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-        };
-        Self { manager: Manager::new(parts).await.unwrap(), vault, store, folder }
+        }
     }
 
     /// Creates a service, as the server does.
@@ -230,6 +255,11 @@ impl Watcher for Planned {
 
 pub(crate) fn fernet() -> FernetKeys {
     FernetKeys::parse(&SecretValue::new(FERNET_KEY)).unwrap()
+}
+
+/// The keys of somebody else.
+pub(crate) fn stranger() -> FernetKeys {
+    FernetKeys::parse(&SecretValue::new(STRANGERS_KEY)).unwrap()
 }
 
 pub(crate) fn name(text: &str) -> SecretName {

@@ -3,7 +3,9 @@
 mod migrate_secrets;
 mod quickstart;
 mod resolve;
+mod secrets;
 mod serve;
+pub(crate) mod table;
 mod vault;
 
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     MigrateSecrets(migrate_secrets::MigrateSecretsArgs),
     Resolve(resolve::ResolveArgs),
+    Secrets(secrets::SecretsArgs),
     Vault(Box<vault::VaultArgs>),
 }
 
@@ -29,6 +32,7 @@ impl Command {
             Self::Serve(args) => Box::pin(serve::run(args)).await,
             Self::MigrateSecrets(args) => Box::pin(migrate_secrets::run(args)).await,
             Self::Resolve(args) => Box::pin(resolve::run(args)).await,
+            Self::Secrets(args) => Box::pin(secrets::run(args)).await,
             Self::Vault(args) => Box::pin(vault::run(*args)).await,
         }
     }
@@ -38,7 +42,7 @@ impl Command {
         match self {
             Self::Serve(_) => true,
             Self::Vault(args) => args.serves(),
-            Self::Quickstart(_) | Self::MigrateSecrets(_) | Self::Resolve(_) => false,
+            Self::Quickstart(_) | Self::MigrateSecrets(_) | Self::Resolve(_) | Self::Secrets(_) => false,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use strongroom_vault::{Administration, ConfigSource, Options, Order};
 
 use super::VaultArgs;
+pub(super) use crate::commands::table::table;
 use crate::exit::Usage;
 
 /// How the answer is printed.
@@ -86,35 +87,4 @@ pub(super) fn word(value: &Value, member: &str) -> String {
 /// The elements of a list.
 pub(super) fn elements(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Lines whose columns stand under each other. The first line is the heading.
-pub(super) fn table(lines: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = Vec::new();
-    for line in lines {
-        widths.resize(widths.len().max(line.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<_> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_stand_under_each_other_and_no_line_ends_in_spaces() {
-        let line = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        let text = table(&[line(["NAME", "ÄÖ", "LAST"]), line(["a", "bbb", ""]), line(["longer", "", "x"])]);
-        assert_eq!(text, "NAME    ÄÖ   LAST\na       bbb\nlonger       x\n");
-        assert_eq!(table(&[]), "");
-    }
 }
