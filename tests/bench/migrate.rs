@@ -105,7 +105,7 @@ async fn migrate(folder: &Path) -> Migration {
 /// Runs `strongroom resolve` for references spread over the database and answers the median of the times.
 async fn resolve(vault: &VaultServer, folder: &Path, database: &Path, services: u32) -> Duration {
     let environment = vault.environment(&USER).await;
-    let options = Options { path: database.to_owned(), access: Access::ReadOnly };
+    let options = Options::new(database.to_owned(), Access::ReadOnly);
     let metastore = Metastore::open(&options).await.expect("the database");
     let mut times = Vec::new();
     for run in 0..RESOLVES {

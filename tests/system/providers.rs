@@ -61,7 +61,7 @@ impl Scene {
     /// What the password field of a service holds.
     async fn stored(&self, number: u32) -> String {
         let path = self.folder.path().join("data/metastore.db");
-        let store = Metastore::open(&Options { path, access: Access::ReadOnly }).await.unwrap();
+        let store = Metastore::open(&Options::new(path, Access::ReadOnly)).await.unwrap();
         let hash = name_hash(&services::name(number));
         let row = store.get_by_hash(EntityKind::DatabaseService, &hash).await.unwrap().unwrap();
         store.close().await;
@@ -253,12 +253,10 @@ async fn under_azure_kv_references_stay_and_everything_else_is_encrypted() {
         assert_eq!(api::password(&shown), to_bots);
     }
     assert!(server.running().stop().await.success());
-    let store = Metastore::open(&Options {
-        path: scene.folder.path().join("data/metastore.db"),
-        access: Access::ReadOnly,
-    })
-    .await
-    .unwrap();
+    let store =
+        Metastore::open(&Options::new(scene.folder.path().join("data/metastore.db"), Access::ReadOnly))
+            .await
+            .unwrap();
     let row = |name: &'static str| {
         let store = store.clone();
         async move {

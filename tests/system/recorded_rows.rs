@@ -19,7 +19,7 @@ async fn every_recorded_row_is_accepted_and_read_back() {
         let folder = strongroom_tests::scratch();
         let path = folder.path().join("metastore.db");
         recording.load(&path, state).await;
-        let metastore = Metastore::open(&Options { path, access: Access::ReadOnly }).await.unwrap();
+        let metastore = Metastore::open(&Options::new(path, Access::ReadOnly)).await.unwrap();
         for kind in EntityKind::ALL {
             let rows = recording.rows(state).into_iter().filter(|row| row.table == kind.table());
             let expected = rows.map(|row| row.json).collect::<Vec<_>>();
@@ -78,7 +78,7 @@ async fn migrate(folder: &Path) -> Value {
 }
 
 async fn stored(folder: &Path, field: &Field) -> Value {
-    let options = Options { path: folder.join("data/metastore.db"), access: Access::ReadOnly };
+    let options = Options::new(folder.join("data/metastore.db"), Access::ReadOnly);
     let metastore = Metastore::open(&options).await.unwrap();
     let row = metastore.get(field.kind, field.row["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
     metastore.close().await;

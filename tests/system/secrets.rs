@@ -56,7 +56,7 @@ impl Scene {
     /// Takes the rows of services away, but not their secrets.
     async fn lose_rows(&self, numbers: &[u32]) {
         let path = self.folder.path().join("data/metastore.db");
-        let store = Metastore::open(&Options { path, access: Access::ReadWrite }).await.unwrap();
+        let store = Metastore::open(&Options::new(path, Access::ReadWrite)).await.unwrap();
         let mut transaction = store.begin().await.unwrap();
         for number in numbers {
             let hash = name_hash(&services::name(*number));

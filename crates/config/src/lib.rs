@@ -32,7 +32,7 @@ pub use error::{ConfigError, Place};
 pub use expandvars::{TooLong, expandvars};
 pub use sections::authentication::AuthenticationSettings;
 pub use sections::authorizer::{AdminPrincipal, AuthorizerSettings};
-pub use sections::database::DatabaseSettings;
+pub use sections::database::{DatabaseKind, DatabasePlace, DatabaseServer, DatabaseSettings, DatabaseTls};
 pub use sections::fernet::{FernetKey, FernetSettings};
 pub use sections::jwt::{JwtSettings, KeyPairFiles};
 pub use sections::pipeline::{PipelineSettings, SecretsManagerLoader, VerifySsl};

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use strongroom_entities::EntityKind;
 
 use crate::{Metastore, StoreError, Transaction};
@@ -20,16 +20,15 @@ pub struct DocumentTable {
     pub is_history: bool,
     /// The columns by which a document is found, and in whose order the table is gone through.
     key: &'static [&'static str],
-    column: &'static str,
 }
 
 /// The tables beside the entities'.
 const OTHERS: &[DocumentTable] = &[
-    DocumentTable { name: "openmetadata_settings", is_history: false, key: &["configType"], column: "json" },
-    DocumentTable { name: "event_subscription_entity", is_history: false, key: &["id"], column: "json" },
-    DocumentTable { name: "installed_apps", is_history: false, key: &["id"], column: "json" },
-    DocumentTable { name: "apps_marketplace", is_history: false, key: &["id"], column: "json" },
-    DocumentTable { name: "entity_extension", is_history: true, key: &["id", "extension"], column: "json" },
+    DocumentTable { name: "openmetadata_settings", is_history: false, key: &["configType"] },
+    DocumentTable { name: "event_subscription_entity", is_history: false, key: &["id"] },
+    DocumentTable { name: "installed_apps", is_history: false, key: &["id"] },
+    DocumentTable { name: "apps_marketplace", is_history: false, key: &["id"] },
+    DocumentTable { name: "entity_extension", is_history: true, key: &["id", "extension"] },
 ];
 
 /// A document as it is stored. Its `Debug` does not show it.
@@ -44,18 +43,14 @@ pub struct StoredDocument {
 impl DocumentTable {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        let entities = EntityKind::ALL.iter().map(|kind| Self {
-            name: kind.table(),
-            is_history: false,
-            key: &["id"],
-            column: "json",
-        });
+        let entities =
+            EntityKind::ALL.iter().map(|kind| Self { name: kind.table(), is_history: false, key: &["id"] });
         entities.chain(OTHERS.iter().copied())
     }
 
     /// The condition that a document contains one of some texts, each of which is to be bound.
-    fn containing(&self, count: usize) -> String {
-        vec![format!("{} LIKE ?", self.column); count].join(" OR ")
+    fn containing(count: usize) -> String {
+        vec!["{json} LIKE ?"; count].join(" OR ")
     }
 
     /// The condition that a key comes after another, and the values to bind.
@@ -89,19 +84,13 @@ impl Metastore {
         }
         let (later, bounds) = table.after(after.unwrap_or_default());
         let later = if later.is_empty() { String::new() } else { format!(" AND ({later})") };
-        let (columns, containing) = (table.key.join(", "), table.containing(marks.len()));
+        let (columns, containing) = (table.key.join(", "), DocumentTable::containing(marks.len()));
         let sql = format!(
-            "SELECT {columns}, {} AS document FROM {} WHERE ({containing}){later} ORDER BY {columns} LIMIT ?",
-            table.column, table.name
+            "SELECT {{json}} AS document, {columns} FROM {} WHERE ({containing}){later} ORDER BY {columns} LIMIT ?",
+            table.name
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for mark in marks {
-            query = query.bind(format!("%{mark}%"));
-        }
-        for bound in bounds {
-            query = query.bind(bound);
-        }
-        let rows = query.bind(limit).fetch_all(&self.readers).await?;
+        let statement = self.sql(&sql).texts(marks.iter().map(|mark| format!("%{mark}%"))).texts(bounds);
+        let rows = statement.bind(i64::from(limit)).rows(&self.readers).await?;
         rows.iter().map(|row| decode(table, row)).collect()
     }
 
@@ -113,12 +102,10 @@ impl Metastore {
         if !self.has_table(table.name).await? {
             return Ok(0);
         }
-        let sql = format!("SELECT count(*) FROM {} WHERE {}", table.name, table.containing(marks.len()));
-        let mut query = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
-        for mark in marks {
-            query = query.bind(format!("%{mark}%"));
-        }
-        Ok(u64::try_from(query.fetch_one(&self.readers).await?).unwrap_or_default())
+        let sql =
+            format!("SELECT count(*) FROM {} WHERE {}", table.name, DocumentTable::containing(marks.len()));
+        let marks = marks.iter().map(|mark| format!("%{mark}%"));
+        self.sql(&sql).texts(marks).count(&self.readers).await
     }
 }
 
@@ -133,12 +120,8 @@ impl Transaction {
         key: &[String],
     ) -> Result<Option<String>, StoreError> {
         let sql =
-            format!("SELECT {} AS document FROM {} WHERE {}", table.column, table.name, found_by(table));
-        let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-        for value in key {
-            query = query.bind(value);
-        }
-        Ok(query.fetch_optional(&mut *self.inner).await?)
+            format!("SELECT {{json}} AS document FROM {} WHERE {} {{lock}}", table.name, found_by(table));
+        self.sql(&sql).texts(key).value(&mut *self.inner).await
     }
 
     /// Replaces a document, and nothing else of its row.
@@ -151,12 +134,8 @@ impl Transaction {
         key: &[String],
         text: &str,
     ) -> Result<(), StoreError> {
-        let sql = format!("UPDATE {} SET {} = ? WHERE {}", table.name, table.column, found_by(table));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(text);
-        for value in key {
-            query = query.bind(value);
-        }
-        if query.execute(&mut *self.inner).await?.rows_affected() == 1 {
+        let sql = format!("UPDATE {} SET json = {{document}} WHERE {}", table.name, found_by(table));
+        if self.sql(&sql).text(text).texts(key).execute(&mut *self.inner).await? == 1 {
             return Ok(());
         }
         let reason = "the row to update is gone".to_owned();
@@ -168,8 +147,9 @@ fn found_by(table: &DocumentTable) -> String {
     table.key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>().join(" AND ")
 }
 
-fn decode(table: &DocumentTable, row: &SqliteRow) -> Result<StoredDocument, StoreError> {
-    let key = table.key.iter().map(|column| row.try_get(*column)).collect::<Result<_, _>>()?;
+fn decode(table: &DocumentTable, row: &AnyRow) -> Result<StoredDocument, StoreError> {
+    // By their places: databases differ in the case of names.
+    let key = (1..=table.key.len()).map(|place| row.try_get(place)).collect::<Result<_, _>>()?;
     Ok(StoredDocument { key, text: row.try_get("document")? })
 }
 

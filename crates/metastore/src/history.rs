@@ -4,6 +4,7 @@ use serde_json::Value;
 use strongroom_entities::EntityKind;
 use uuid::Uuid;
 
+use crate::insert::{Existing, Insert};
 use crate::{Metastore, StoreError, Transaction};
 
 impl Metastore {
@@ -12,12 +13,12 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn history(&self, kind: EntityKind, id: Uuid) -> Result<Vec<Value>, StoreError> {
-        let documents: Vec<String> =
-            sqlx::query_scalar("SELECT json FROM entity_extension WHERE id = ? AND extension LIKE ?")
-                .bind(id.to_string())
-                .bind(format!("{}.version.%", kind.entity_type()))
-                .fetch_all(&self.readers)
-                .await?;
+        let documents: Vec<String> = self
+            .sql("SELECT {json} FROM entity_extension WHERE id = ? AND extension LIKE ?")
+            .bind(id.to_string())
+            .bind(format!("{}.version.%", kind.entity_type()))
+            .column(&self.readers)
+            .await?;
         Ok(documents.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 }
@@ -35,15 +36,18 @@ impl Transaction {
         document: &Value,
     ) -> Result<(), StoreError> {
         let version = document.get("version").and_then(Value::as_f64).unwrap_or(0.1);
-        sqlx::query(
-            "INSERT INTO entity_extension (id, extension, jsonSchema, json) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(format!("{}.version.{version:.1}", kind.entity_type()))
-        .bind(kind.entity_type())
-        .bind(document.to_string())
-        .execute(&mut *self.inner)
-        .await?;
+        let insert = Insert {
+            table: "entity_extension",
+            columns: &[("id", "?"), ("extension", "?"), ("jsonSchema", "?"), ("json", "{document}")],
+            existing: Existing::Stays,
+        };
+        self.sql(&insert.query(self.dialect, 1))
+            .bind(id.to_string())
+            .bind(format!("{}.version.{version:.1}", kind.entity_type()))
+            .text(kind.entity_type())
+            .bind(document.to_string())
+            .execute(&mut *self.inner)
+            .await?;
         Ok(())
     }
 
@@ -52,7 +56,7 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn forget_history(&mut self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM entity_extension WHERE id = ?")
+        self.sql("DELETE FROM entity_extension WHERE id = ?")
             .bind(id.to_string())
             .execute(&mut *self.inner)
             .await?;

@@ -1,14 +1,16 @@
 //! Whose secret a name is, and which names users typed themselves.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use strongroom_entities::EntityKind;
 use strongroom_secrets::{SecretName, SecretVersion};
 use uuid::Uuid;
 
+use crate::insert::{BATCH, Existing, Insert};
+use crate::statement::marks;
 use crate::{Metastore, StoreError, Transaction};
 
-const OWNED_BY: &str = "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE entity_id = ? ORDER BY field";
+const OWNER: &str = "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner";
 
 /// The field that a secret of ours is kept for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +49,8 @@ impl Metastore {
         if !self.has_own_tables {
             return Ok(None);
         }
-        let row = sqlx::query(
-            "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE name_key = ?",
-        )
-        .bind(name.key())
-        .fetch_optional(&self.readers)
-        .await?;
+        let row =
+            self.sql(&format!("{OWNER} WHERE name_key = ?")).bind(name.key()).row(&self.readers).await?;
         row.map(|row| decode(&row)).transpose()
     }
 
@@ -64,11 +62,11 @@ impl Metastore {
         if !self.has_own_tables {
             return Ok(Vec::new());
         }
-        let rows =
-            sqlx::query("SELECT entity_id, field FROM strongroom_own_reference WHERE name_key = ? LIMIT 100")
-                .bind(name.key())
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = self
+            .sql("SELECT entity_id, field FROM strongroom_own_reference WHERE name_key = ? LIMIT 100")
+            .bind(name.key())
+            .rows(&self.readers)
+            .await?;
         rows.iter().map(|row| Ok((uuid(row.try_get("entity_id")?)?, row.try_get("field")?))).collect()
     }
 }
@@ -82,15 +80,8 @@ impl Metastore {
         if !self.has_own_tables || entities.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!(
-            "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner WHERE entity_id IN ({})",
-            placeholders(entities.len())
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for entity in entities {
-            query = query.bind(entity.to_string());
-        }
-        query.fetch_all(&self.readers).await?.iter().map(decode).collect()
+        let query = format!("{OWNER} WHERE entity_id IN ({})", marks(entities.len()));
+        self.sql(&query).texts(entities).rows(&self.readers).await?.iter().map(decode).collect()
     }
 }
 
@@ -100,7 +91,8 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn owned_by(&mut self, entity: Uuid) -> Result<Vec<Owner>, StoreError> {
-        let rows = sqlx::query(OWNED_BY).bind(entity.to_string()).fetch_all(&mut *self.inner).await?;
+        let query = format!("{OWNER} WHERE entity_id = ? ORDER BY field");
+        let rows = self.sql(&query).bind(entity.to_string()).rows(&mut *self.inner).await?;
         rows.iter().map(decode).collect()
     }
 
@@ -109,19 +101,39 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn put_owner(&mut self, owner: &Owner) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO strongroom_owner (name_key, name, entity_type, entity_id, field, version) VALUES (?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (name_key) DO UPDATE SET name = excluded.name, entity_type = excluded.entity_type, \
-             entity_id = excluded.entity_id, field = excluded.field, version = excluded.version",
-        )
-        .bind(owner.name.key())
-        .bind(owner.name.as_str())
-        .bind(owner.kind.entity_type())
-        .bind(owner.entity.to_string())
-        .bind(&owner.field)
-        .bind(owner.version.as_str())
-        .execute(&mut *self.inner)
-        .await?;
+        self.put_owners(std::slice::from_ref(owner)).await
+    }
+
+    /// The same for several names, none of them twice.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn put_owners(&mut self, owners: &[Owner]) -> Result<(), StoreError> {
+        let insert = Insert {
+            table: "strongroom_owner",
+            columns: &[
+                ("name_key", "?"),
+                ("name", "?"),
+                ("entity_type", "?"),
+                ("entity_id", "?"),
+                ("field", "?"),
+                ("version", "?"),
+            ],
+            existing: Existing::BecomesNew(&["name_key"]),
+        };
+        for batch in owners.chunks(BATCH) {
+            let mut statement = self.sql(&insert.query(self.dialect, batch.len()));
+            for owner in batch {
+                statement = statement
+                    .bind(owner.name.key())
+                    .text(owner.name.as_str())
+                    .text(owner.kind.entity_type())
+                    .bind(owner.entity.to_string())
+                    .text(&owner.field)
+                    .text(owner.version.as_str());
+            }
+            statement.execute(&mut *self.inner).await?;
+        }
         Ok(())
     }
 
@@ -130,7 +142,7 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn forget_owner(&mut self, name: &SecretName) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM strongroom_owner WHERE name_key = ?")
+        self.sql("DELETE FROM strongroom_owner WHERE name_key = ?")
             .bind(name.key())
             .execute(&mut *self.inner)
             .await?;
@@ -146,20 +158,25 @@ impl Transaction {
         entity: Uuid,
         references: &[OwnReference],
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM strongroom_own_reference WHERE entity_id = ?")
+        self.sql("DELETE FROM strongroom_own_reference WHERE entity_id = ?")
             .bind(entity.to_string())
             .execute(&mut *self.inner)
             .await?;
-        for reference in references {
-            sqlx::query(
-                "INSERT INTO strongroom_own_reference (name_key, entity_id, field, entity_type) VALUES (?, ?, ?, ?)",
-            )
-            .bind(reference.name.key())
-            .bind(reference.entity.to_string())
-            .bind(&reference.field)
-            .bind(reference.kind.entity_type())
-            .execute(&mut *self.inner)
-            .await?;
+        let insert = Insert {
+            table: "strongroom_own_reference",
+            columns: &[("name_key", "?"), ("entity_id", "?"), ("field", "?"), ("entity_type", "?")],
+            existing: Existing::Refuses,
+        };
+        for batch in references.chunks(BATCH) {
+            let mut statement = self.sql(&insert.query(self.dialect, batch.len()));
+            for reference in batch {
+                statement = statement
+                    .bind(reference.name.key())
+                    .bind(reference.entity.to_string())
+                    .text(&reference.field)
+                    .text(reference.kind.entity_type());
+            }
+            statement.execute(&mut *self.inner).await?;
         }
         Ok(())
     }
@@ -169,18 +186,13 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn is_referred_to(&mut self, name: &SecretName) -> Result<bool, StoreError> {
-        let found: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM strongroom_owner WHERE name_key = ?1) \
-             OR EXISTS (SELECT 1 FROM strongroom_own_reference WHERE name_key = ?1)",
-        )
-        .bind(name.key())
-        .fetch_one(&mut *self.inner)
-        .await?;
-        Ok(found)
+        let query = "SELECT count(*) FROM (SELECT name_key FROM strongroom_owner WHERE name_key = ? \
+                     UNION ALL SELECT name_key FROM strongroom_own_reference WHERE name_key = ?) AS found";
+        Ok(self.sql(query).texts([name.key(), name.key()]).count(&mut *self.inner).await? > 0)
     }
 }
 
-fn decode(row: &SqliteRow) -> Result<Owner, StoreError> {
+fn decode(row: &AnyRow) -> Result<Owner, StoreError> {
     let name: String = row.try_get("name")?;
     let broken = |reason: &str| StoreError::BrokenRow {
         table: "strongroom_owner",
@@ -195,11 +207,6 @@ fn decode(row: &SqliteRow) -> Result<Owner, StoreError> {
         version: SecretVersion::new(row.try_get::<String, _>("version")?),
         name: SecretName::new(name.clone()).map_err(|_| broken("its name is not legal"))?,
     })
-}
-
-/// As many question marks as there are values.
-pub(crate) fn placeholders(count: usize) -> String {
-    vec!["?"; count].join(", ")
 }
 
 fn uuid(text: String) -> Result<Uuid, StoreError> {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use strongroom_entities::EntityKind;
 
+use crate::insert::{Existing, Insert};
 use crate::{Metastore, StoreError, Transaction};
 
 /// What one entity is to another. The numbers are OpenMetadata's: positions in its enumeration.
@@ -36,14 +37,15 @@ impl Metastore {
         relation: Relation,
         to: EntityKind,
     ) -> Result<Vec<Uuid>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT toId FROM entity_relationship WHERE fromId = ? AND relation = ? AND toEntity = ? ORDER BY toId",
-        )
-        .bind(from.to_string())
-        .bind(relation as u8)
-        .bind(to.entity_type())
-        .fetch_all(&self.readers)
-        .await?;
+        let query = "SELECT toId FROM entity_relationship WHERE fromId = ? AND relation = ? AND toEntity = ? \
+                     ORDER BY toId";
+        let ids: Vec<String> = self
+            .sql(query)
+            .bind(from.to_string())
+            .bind(relation as i32)
+            .text(to.entity_type())
+            .column(&self.readers)
+            .await?;
         Ok(ids.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect())
     }
 }
@@ -54,17 +56,25 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn relate(&mut self, relationship: &Relationship) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO entity_relationship (fromId, toId, fromEntity, toEntity, relation) VALUES (?, ?, ?, ?, ?) \
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(relationship.from.1.to_string())
-        .bind(relationship.to.1.to_string())
-        .bind(relationship.from.0.entity_type())
-        .bind(relationship.to.0.entity_type())
-        .bind(relationship.relation as u8)
-        .execute(&mut *self.inner)
-        .await?;
+        let insert = Insert {
+            table: "entity_relationship",
+            columns: &[
+                ("fromId", "?"),
+                ("toId", "?"),
+                ("fromEntity", "?"),
+                ("toEntity", "?"),
+                ("relation", "?"),
+            ],
+            existing: Existing::Stays,
+        };
+        self.sql(&insert.query(self.dialect, 1))
+            .bind(relationship.from.1.to_string())
+            .bind(relationship.to.1.to_string())
+            .text(relationship.from.0.entity_type())
+            .text(relationship.to.0.entity_type())
+            .bind(relationship.relation as i32)
+            .execute(&mut *self.inner)
+            .await?;
         Ok(())
     }
 
@@ -73,8 +83,8 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn unrelate(&mut self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM entity_relationship WHERE fromId = ?1 OR toId = ?1")
-            .bind(id.to_string())
+        self.sql("DELETE FROM entity_relationship WHERE fromId = ? OR toId = ?")
+            .texts([id, id])
             .execute(&mut *self.inner)
             .await?;
         Ok(())

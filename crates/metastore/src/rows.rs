@@ -1,8 +1,8 @@
 //! Entities: one row each, a JSON document and a hash of its name.
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use strongroom_entities::{EntityKind, text};
 use uuid::Uuid;
 
@@ -68,8 +68,8 @@ pub struct ListQuery {
 impl Include {
     fn condition(self) -> &'static str {
         match self {
-            Self::NonDeleted => "coalesce(deleted, 0) = 0",
-            Self::Deleted => "deleted = 1",
+            Self::NonDeleted => "deleted IS NOT TRUE",
+            Self::Deleted => "deleted IS TRUE",
             Self::All => "1 = 1",
         }
     }
@@ -81,9 +81,8 @@ impl Metastore {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn get(&self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
-        let sql = select(kind, &format!("{} = ?", id_column(kind)));
-        let row =
-            sqlx::query(AssertSqlSafe(sql)).bind(id_text(kind, id)).fetch_optional(&self.readers).await?;
+        let query = select(kind, &format!("{} = ?", id_column(kind)));
+        let row = self.sql(&query).bind(id_text(kind, id)).row(&self.readers).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }
 
@@ -92,8 +91,8 @@ impl Metastore {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn get_by_hash(&self, kind: EntityKind, hash: &str) -> Result<Option<Row>, StoreError> {
-        let sql = select(kind, &format!("{} = ?", kind.hash_column()));
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(hash).fetch_optional(&self.readers).await?;
+        let query = select(kind, &format!("{} = ?", kind.hash_column()));
+        let row = self.sql(&query).text(hash).row(&self.readers).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }
 
@@ -113,11 +112,11 @@ impl Metastore {
             }
         };
         let sql = format!("{} ORDER BY name {order}, id {order} LIMIT ?", select(kind, &condition));
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = self.sql(&sql);
         if let Some((name, id)) = bounds {
-            statement = statement.bind(name).bind(id.to_string());
+            statement = statement.text(name).bind(id.to_string());
         }
-        let rows = statement.bind(query.limit).fetch_all(&self.readers).await?;
+        let rows = statement.bind(i64::from(query.limit)).rows(&self.readers).await?;
         let mut rows = rows.iter().map(|row| decode(kind, row)).collect::<Result<Vec<_>, _>>()?;
         if order == "DESC" {
             rows.reverse();
@@ -130,9 +129,8 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn count(&self, kind: EntityKind, include: Include) -> Result<u64, StoreError> {
-        let sql = format!("SELECT count(*) FROM {} WHERE {}", kind.table(), include.condition());
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.readers).await?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        let query = format!("SELECT count(*) FROM {} WHERE {}", kind.table(), include.condition());
+        self.sql(&query).count(&self.readers).await
     }
 
     /// A page of an inventory: the entities after `after` in the order of their ids, soft-deleted ones too. A table that
@@ -150,11 +148,12 @@ impl Metastore {
             return Ok(InventoryPage::default());
         }
         let id = id_column(kind);
-        let sql = format!("{} ORDER BY {id} LIMIT ?", select(kind, &format!("{id} > ?")));
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(after.unwrap_or_default())
-            .bind(limit)
-            .fetch_all(&self.readers)
+        let query = format!("{} ORDER BY {id} LIMIT ?", select(kind, &format!("{id} > ?")));
+        let rows = self
+            .sql(&query)
+            .text(after.unwrap_or_default())
+            .bind(i64::from(limit))
+            .rows(&self.readers)
             .await?;
         let next = if rows.len() == limit as usize {
             rows.last().map(|row| row.try_get::<String, _>("id")).transpose()?
@@ -180,9 +179,8 @@ impl Transaction {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn lock(&mut self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
-        let sql = select(kind, &format!("{} = ?", id_column(kind)));
-        let row =
-            sqlx::query(AssertSqlSafe(sql)).bind(id_text(kind, id)).fetch_optional(&mut *self.inner).await?;
+        let query = format!("{} {{lock}}", select(kind, &format!("{} = ?", id_column(kind))));
+        let row = self.sql(&query).bind(id_text(kind, id)).row(&mut *self.inner).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }
 
@@ -191,8 +189,9 @@ impl Transaction {
     /// # Errors
     /// [`StoreError::AlreadyExists`] if its id or its name is taken.
     pub async fn insert(&mut self, kind: EntityKind, hash: &str, json: &Value) -> Result<(), StoreError> {
-        let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
-        sqlx::query(AssertSqlSafe(sql)).bind(json.to_string()).bind(hash).execute(&mut *self.inner).await?;
+        let query =
+            format!("INSERT INTO {} (json, {}) VALUES ({{document}}, ?)", kind.table(), kind.hash_column());
+        self.sql(&query).bind(json.to_string()).text(hash).execute(&mut *self.inner).await?;
         Ok(())
     }
 
@@ -206,13 +205,9 @@ impl Transaction {
         let broken =
             |reason: String| StoreError::BrokenRow { table: kind.table(), id: id_text(kind, id), reason };
         let text = text::rewrite(&row.text, json).map_err(|error| broken(error.to_string()))?;
-        let sql = format!("UPDATE {} SET json = ? WHERE {} = ?", kind.table(), id_column(kind));
-        let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(text)
-            .bind(id_text(kind, id))
-            .execute(&mut *self.inner)
-            .await?;
-        match done.rows_affected() {
+        let query = format!("UPDATE {} SET json = {{document}} WHERE {} = ?", kind.table(), id_column(kind));
+        let updated = self.sql(&query).bind(text).bind(id_text(kind, id)).execute(&mut *self.inner).await?;
+        match updated {
             1 => Ok(()),
             _ => Err(broken("the row to update is gone".to_owned())),
         }
@@ -223,8 +218,8 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn delete(&mut self, kind: EntityKind, id: Uuid) -> Result<(), StoreError> {
-        let sql = format!("DELETE FROM {} WHERE id = ?", kind.table());
-        sqlx::query(AssertSqlSafe(sql)).bind(id.to_string()).execute(&mut *self.inner).await?;
+        let query = format!("DELETE FROM {} WHERE id = ?", kind.table());
+        self.sql(&query).bind(id.to_string()).execute(&mut *self.inner).await?;
         Ok(())
     }
 }
@@ -232,7 +227,7 @@ impl Transaction {
 /// The column that a row is found by, as text. Settings are numbered.
 fn id_column(kind: EntityKind) -> &'static str {
     match kind {
-        EntityKind::Setting => "CAST(id AS TEXT)",
+        EntityKind::Setting => "{text id}",
         _ => "id",
     }
 }
@@ -247,13 +242,13 @@ fn id_text(kind: EntityKind, id: Uuid) -> String {
 
 fn select(kind: EntityKind, condition: &str) -> String {
     let (id, hash, table) = (id_column(kind), kind.hash_column(), kind.table());
-    format!("SELECT {id} AS id, {hash} AS hash, json FROM {table} WHERE {condition}")
+    format!("SELECT {id} AS id, {hash} AS hash, {{json}} AS document FROM {table} WHERE {condition}")
 }
 
-fn decode(kind: EntityKind, row: &SqliteRow) -> Result<Row, StoreError> {
+fn decode(kind: EntityKind, row: &AnyRow) -> Result<Row, StoreError> {
     let id: String = row.try_get("id")?;
     let broken = |reason: String| StoreError::BrokenRow { table: kind.table(), id: id.clone(), reason };
-    let document: String = row.try_get("json")?;
+    let document: String = row.try_get("document")?;
     let json = text::read(&document).map_err(|error| broken(error.to_string()))?;
     let uuid = match kind {
         EntityKind::Setting => id.parse().map(Uuid::from_u128).ok(),

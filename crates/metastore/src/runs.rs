@@ -1,12 +1,13 @@
 //! Runs of the migration: who runs what, where, and how far it has come; and the journal of what each of them moved.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use strongroom_entities::EntityKind;
 use strongroom_secrets::{SecretName, SecretVersion};
 use uuid::Uuid;
 
-use crate::owners::placeholders;
+use crate::insert::{BATCH, Existing, Insert};
+use crate::statement::marks;
 use crate::{Metastore, StoreError, Transaction};
 
 const COLUMNS: &str =
@@ -87,22 +88,25 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn start_run(&self, run: &NewRun, now: i64) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE strongroom_run SET ended_at = ?, outcome = 'interrupted' WHERE ended_at IS NULL")
-            .bind(now)
-            .execute(&mut *transaction.inner)
-            .await?;
-        sqlx::query(
-            "INSERT INTO strongroom_run (id, action, target, process, started_at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(run.id.to_string())
-        .bind(&run.action)
-        .bind(&run.target)
-        .bind(&run.process)
-        .bind(now)
-        .execute(&mut *transaction.inner)
-        .await?;
-        transaction.commit().await
+        self.repeat(|| async {
+            let mut transaction = self.begin().await?;
+            transaction
+                .sql("UPDATE strongroom_run SET ended_at = ?, outcome = 'interrupted' WHERE ended_at IS NULL")
+                .bind(now)
+                .execute(&mut *transaction.inner)
+                .await?;
+            transaction
+                .sql("INSERT INTO strongroom_run (id, action, target, process, started_at) VALUES (?, ?, ?, ?, ?)")
+                .bind(run.id.to_string())
+                .text(&run.action)
+                .text(&run.target)
+                .text(&run.process)
+                .bind(now)
+                .execute(&mut *transaction.inner)
+                .await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Notes how far a run has come.
@@ -110,15 +114,16 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn note_progress(&self, run: Uuid, progress: Progress, now: i64) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE strongroom_run SET total = ?, done = ?, changed = ?, updated_at = ? WHERE id = ?",
-        )
-        .bind(signed(progress.total))
-        .bind(signed(progress.done))
-        .bind(signed(progress.changed))
-        .bind(now)
-        .bind(run.to_string())
-        .execute(&self.writer)
+        let query = "UPDATE strongroom_run SET total = ?, done = ?, changed = ?, updated_at = ? WHERE id = ?";
+        self.repeat(|| {
+            self.sql(query)
+                .bind(signed(progress.total))
+                .bind(signed(progress.done))
+                .bind(signed(progress.changed))
+                .bind(now)
+                .bind(run.to_string())
+                .execute(&self.writer)
+        })
         .await?;
         Ok(())
     }
@@ -128,12 +133,14 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn end_run(&self, run: Uuid, now: i64, outcome: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE strongroom_run SET ended_at = ?, outcome = ? WHERE id = ?")
-            .bind(now)
-            .bind(outcome)
-            .bind(run.to_string())
-            .execute(&self.writer)
-            .await?;
+        self.repeat(|| {
+            self.sql("UPDATE strongroom_run SET ended_at = ?, outcome = ? WHERE id = ?")
+                .bind(now)
+                .text(outcome)
+                .bind(run.to_string())
+                .execute(&self.writer)
+        })
+        .await?;
         Ok(())
     }
 
@@ -150,8 +157,8 @@ impl Metastore {
         );
         // An id has no wildcards in it; what has is no id.
         let begins: String = id.chars().filter(|c| c.is_ascii_hexdigit() || *c == '-').collect();
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(format!("{begins}%")).bind(limit);
-        rows.fetch_all(&self.readers).await?.iter().map(decode).collect()
+        let rows = self.sql(&sql).bind(format!("{begins}%")).bind(i64::from(limit));
+        rows.rows(&self.readers).await?.iter().map(decode).collect()
     }
 
     /// What a run moved of these entities: as many as a page of an inventory has, not more.
@@ -165,13 +172,10 @@ impl Metastore {
         let sql = format!(
             "SELECT entity_type, entity_id, field, name, version, vault FROM strongroom_journal \
              WHERE run = ? AND entity_id IN ({})",
-            placeholders(entities.len())
+            marks(entities.len())
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(run.to_string());
-        for entity in entities {
-            query = query.bind(entity.to_string());
-        }
-        query.fetch_all(&self.readers).await?.iter().map(decode_entry).collect()
+        let rows = self.sql(&sql).bind(run.to_string()).texts(entities).rows(&self.readers).await?;
+        rows.iter().map(decode_entry).collect()
     }
 
     /// The vaults that a run wrote to, and how many fields it moved there.
@@ -182,13 +186,9 @@ impl Metastore {
         if !self.has_own_tables {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query(
-            "SELECT vault, count(*) AS fields FROM strongroom_journal WHERE run = ? GROUP BY vault ORDER BY vault",
-        )
-        .bind(run.to_string())
-        .fetch_all(&self.readers)
-        .await?;
-        let of_row = |row: &SqliteRow| -> Result<_, StoreError> {
+        let query = "SELECT vault, count(*) AS fields FROM strongroom_journal WHERE run = ? GROUP BY vault ORDER BY vault";
+        let rows = self.sql(query).bind(run.to_string()).rows(&self.readers).await?;
+        let of_row = |row: &AnyRow| -> Result<_, StoreError> {
             let fields: i64 = row.try_get("fields")?;
             Ok((row.try_get("vault")?, u64::try_from(fields).unwrap_or_default()))
         };
@@ -202,27 +202,38 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn journal(&mut self, run: Uuid, entries: &[JournalEntry]) -> Result<(), StoreError> {
-        for entry in entries {
-            sqlx::query(
-                "INSERT INTO strongroom_journal (run, entity_type, entity_id, field, name, version, vault) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, entity_id, field) \
-                 DO UPDATE SET name = excluded.name, version = excluded.version, vault = excluded.vault",
-            )
-            .bind(run.to_string())
-            .bind(entry.kind.entity_type())
-            .bind(entry.entity.to_string())
-            .bind(&entry.field)
-            .bind(entry.name.as_str())
-            .bind(entry.version.as_str())
-            .bind(entry.vault.as_deref())
-            .execute(&mut *self.inner)
-            .await?;
+        let insert = Insert {
+            table: "strongroom_journal",
+            columns: &[
+                ("run", "?"),
+                ("entity_type", "?"),
+                ("entity_id", "?"),
+                ("field", "?"),
+                ("name", "?"),
+                ("version", "?"),
+                ("vault", "?"),
+            ],
+            existing: Existing::BecomesNew(&["run", "entity_id", "field"]),
+        };
+        for batch in entries.chunks(BATCH) {
+            let mut statement = self.sql(&insert.query(self.dialect, batch.len()));
+            for entry in batch {
+                statement = statement
+                    .bind(run.to_string())
+                    .text(entry.kind.entity_type())
+                    .bind(entry.entity.to_string())
+                    .text(&entry.field)
+                    .text(entry.name.as_str())
+                    .text(entry.version.as_str())
+                    .bind(entry.vault.clone());
+            }
+            statement.execute(&mut *self.inner).await?;
         }
         Ok(())
     }
 }
 
-fn decode(row: &SqliteRow) -> Result<RunRecord, StoreError> {
+fn decode(row: &AnyRow) -> Result<RunRecord, StoreError> {
     let id: String = row.try_get("id")?;
     let text = |column| -> Result<String, StoreError> {
         Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
@@ -242,7 +253,7 @@ fn decode(row: &SqliteRow) -> Result<RunRecord, StoreError> {
     })
 }
 
-fn decode_entry(row: &SqliteRow) -> Result<JournalEntry, StoreError> {
+fn decode_entry(row: &AnyRow) -> Result<JournalEntry, StoreError> {
     let entity: String = row.try_get("entity_id")?;
     let broken = |reason: &str| broken("strongroom_journal", &entity, reason);
     Ok(JournalEntry {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use strongroom_secrets::Random;
 
+use crate::insert::{Existing, Insert};
 use crate::{Metastore, StoreError};
 
 const INSTALLATION: &str = "installation";
@@ -17,11 +18,7 @@ impl Metastore {
         if !self.has_own_tables {
             return Ok(None);
         }
-        let value = sqlx::query_scalar("SELECT value FROM strongroom_setting WHERE name = ?")
-            .bind(name)
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(value)
+        self.sql("SELECT value FROM strongroom_setting WHERE name = ?").text(name).value(&self.readers).await
     }
 
     /// Stores a setting of ours unless there is one already, and answers with the one that is there now.
@@ -29,18 +26,20 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn setting_or(&self, name: &str, value: &str) -> Result<String, StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("INSERT INTO strongroom_setting (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(name)
-            .bind(value)
-            .execute(&mut *transaction.inner)
+        let insert = Insert {
+            table: "strongroom_setting",
+            columns: &[("name", "?"), ("value", "?")],
+            existing: Existing::Stays,
+        };
+        self.repeat(|| self.sql(&insert.query(self.dialect, 1)).text(name).text(value).execute(&self.writer))
             .await?;
-        let stored = sqlx::query_scalar("SELECT value FROM strongroom_setting WHERE name = ?")
-            .bind(name)
-            .fetch_one(&mut *transaction.inner)
+        // What is there stays there: no other can come between.
+        let stored = self
+            .sql("SELECT value FROM strongroom_setting WHERE name = ?")
+            .text(name)
+            .value(&self.writer)
             .await?;
-        transaction.commit().await?;
-        Ok(stored)
+        Ok(stored.unwrap_or_else(|| value.to_owned()))
     }
 
     /// The id of this installation, made when it is first asked for. Owner tags carry it, so that two installations

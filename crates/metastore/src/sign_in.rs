@@ -1,5 +1,7 @@
 //! What a sign-in needs: users by their e-mail address, and the refresh tokens that were handed out.
 
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use strongroom_entities::EntityKind;
 use uuid::Uuid;
 
@@ -14,11 +16,16 @@ impl Metastore {
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<Row>, StoreError> {
-        let id: Option<String> =
-            sqlx::query_scalar("SELECT id FROM user_entity WHERE lower(email) = lower(?)")
-                .bind(email)
-                .fetch_optional(&self.readers)
-                .await?;
+        let found = self
+            .sql("SELECT id, email FROM user_entity WHERE lower(email) = lower(?) ORDER BY id LIMIT 10")
+            .text(email)
+            .rows(&self.readers)
+            .await?;
+        // A database may take an accented letter for the plain one.
+        let same = |row: &&AnyRow| {
+            row.try_get::<String, _>("email").is_ok_and(|found| found.to_lowercase() == email.to_lowercase())
+        };
+        let id = found.iter().find(same).map(|row| row.try_get::<String, _>("id")).transpose()?;
         match id.and_then(|id| Uuid::parse_str(&id).ok()) {
             Some(id) => self.get(EntityKind::User, id).await,
             None => Ok(None),
@@ -36,26 +43,36 @@ impl Metastore {
         expires_at: i64,
         now: i64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM strongroom_refresh_token WHERE expires_at <= ?")
-            .bind(now)
-            .execute(&mut *transaction.inner)
-            .await?;
-        sqlx::query("INSERT INTO strongroom_refresh_token (hash, user_id, expires_at) VALUES (?, ?, ?)")
-            .bind(hash)
-            .bind(user.to_string())
-            .bind(expires_at)
-            .execute(&mut *transaction.inner)
-            .await?;
-        sqlx::query(
-            "DELETE FROM strongroom_refresh_token WHERE user_id = ?1 AND hash NOT IN (SELECT hash FROM \
-             strongroom_refresh_token WHERE user_id = ?1 ORDER BY expires_at DESC, rowid DESC LIMIT ?2)",
-        )
-        .bind(user.to_string())
-        .bind(REFRESH_TOKENS_PER_USER)
-        .execute(&mut *transaction.inner)
-        .await?;
-        transaction.commit().await
+        self.repeat(|| async {
+            let mut transaction = self.begin().await?;
+            let sql = transaction.sql("DELETE FROM strongroom_refresh_token WHERE expires_at <= ?").bind(now);
+            sql.execute(&mut *transaction.inner).await?;
+            transaction
+                .sql("INSERT INTO strongroom_refresh_token (hash, user_id, expires_at) VALUES (?, ?, ?)")
+                .text(hash)
+                .bind(user.to_string())
+                .bind(expires_at)
+                .execute(&mut *transaction.inner)
+                .await?;
+            let too_many = "SELECT hash FROM strongroom_refresh_token WHERE user_id = ? AND hash <> ? \
+                            ORDER BY expires_at DESC, hash LIMIT 100 OFFSET ?";
+            let too_many: Vec<String> = transaction
+                .sql(too_many)
+                .bind(user.to_string())
+                .text(hash)
+                .bind(i64::from(REFRESH_TOKENS_PER_USER) - 1)
+                .column(&mut *transaction.inner)
+                .await?;
+            for hash in too_many {
+                transaction
+                    .sql("DELETE FROM strongroom_refresh_token WHERE hash = ?")
+                    .bind(hash)
+                    .execute(&mut *transaction.inner)
+                    .await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Uses a refresh token up and says whose it was; `None` if there is none of this hash, or it has ended.
@@ -63,15 +80,24 @@ impl Metastore {
     /// # Errors
     /// If the database fails.
     pub async fn use_refresh_token(&self, hash: &str, now: i64) -> Result<Option<Uuid>, StoreError> {
-        let mut transaction = self.begin().await?;
-        let user: Option<String> = sqlx::query_scalar(
-            "DELETE FROM strongroom_refresh_token WHERE hash = ? AND expires_at > ? RETURNING user_id",
-        )
-        .bind(hash)
-        .bind(now)
-        .fetch_optional(&mut *transaction.inner)
-        .await?;
-        transaction.commit().await?;
+        let user = self
+            .repeat(|| async {
+                let mut transaction = self.begin().await?;
+                let user: Option<String> = transaction
+                    .sql("SELECT user_id FROM strongroom_refresh_token WHERE hash = ? AND expires_at > ? {lock}")
+                    .text(hash)
+                    .bind(now)
+                    .value(&mut *transaction.inner)
+                    .await?;
+                transaction
+                    .sql("DELETE FROM strongroom_refresh_token WHERE hash = ?")
+                    .text(hash)
+                    .execute(&mut *transaction.inner)
+                    .await?;
+                transaction.commit().await?;
+                Ok(user)
+            })
+            .await?;
         Ok(user.and_then(|id| Uuid::parse_str(&id).ok()))
     }
 }

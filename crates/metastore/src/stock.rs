@@ -14,11 +14,8 @@ impl Metastore {
         if !self.has_own_tables {
             return Ok(false);
         }
-        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM strongroom_intent WHERE open_key = ?")
-            .bind(name.key())
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(open > 0)
+        let open = self.sql("SELECT count(*) FROM strongroom_intent WHERE open_key = ?").bind(name.key());
+        Ok(open.count(&self.readers).await? > 0)
     }
 
     /// Whether our tables know a field that a secret is kept for, or a reference of a user's own to it.

@@ -27,7 +27,10 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
             || cause
                 .downcast_ref::<strongroom_secrets::Error>()
                 .is_some_and(|e| e.kind() == ErrorKind::Configuration)
-            || matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Missing(_)))
+            || matches!(
+                cause.downcast_ref::<StoreError>(),
+                Some(StoreError::Missing(_) | StoreError::NoTables(_) | StoreError::TooOld { .. })
+            )
     });
     ExitCode::from(if wrong_usage { USAGE } else { FAILED })
 }

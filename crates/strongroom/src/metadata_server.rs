@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use strongroom_config::{SecretsManager, Settings};
+use strongroom_config::{FernetKey, SecretsManager, Settings};
 use strongroom_manager::{Keeping, Manager};
 use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::SecretValue;
@@ -48,13 +48,13 @@ impl MetadataServer {
         provider: SecretsManager,
         keeping: Keeping,
     ) -> Result<Self> {
+        refuse_to_make_keys(settings)?;
         let listener = bind(&settings.server.host, settings.server.port, "SERVER_PORT")?;
         let admin_listener =
             bind(&settings.server.admin_host, settings.server.admin_port, "SERVER_ADMIN_PORT")?;
         let identity = folder.be_the_server(&SystemRandom)?;
         let store =
-            Metastore::open(&Options { path: settings.database.path.clone(), access: Access::Create })
-                .await?;
+            Metastore::open(&Options::new(wiring::database(&settings.database), Access::Create)).await?;
         let fernet = wiring::fernet(settings, || folder.fernet_key(&SystemRandom).map(Some))?;
         let manager = Arc::new(
             wiring::manager(settings, &store, keeping, provider, fernet, identity.holder.clone()).await?,
@@ -151,6 +151,33 @@ pub(crate) fn refuse_default_keys(settings: &Settings, allowed: bool) -> Result<
         return Ok(());
     }
     Err(Usage(message).into())
+}
+
+/// Refuses to make keys for a database that other servers may share: each would make its own.
+fn refuse_to_make_keys(settings: &Settings) -> Result<()> {
+    if settings.database.file().is_some() {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    if settings.fernet.key == FernetKey::NotSet {
+        missing.push(
+            "fernetConfiguration.fernetKey (FERNET_KEY): what one server encrypts, another could not read",
+        );
+    }
+    if settings.jwt.key_pair.is_none() {
+        missing.push(
+            "jwtTokenConfiguration.rsapublicKeyFilePath and rsaprivateKeyFilePath (RSA_PUBLIC_KEY_FILE_PATH, \
+             RSA_PRIVATE_KEY_FILE_PATH): who signs in at one server would be a stranger to another",
+        );
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "the database is on a server, which others may share, so keys are not made here; set\n  {}",
+        missing.join("\n  ")
+    ))
+    .into())
 }
 
 fn bind(host: &str, port: u16, variable: &str) -> Result<TcpListener> {

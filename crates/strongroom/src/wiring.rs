@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use strongroom_config::{
-    AzureKeyVaultSettings, Environment, FernetKey, NamingChoice, SecretsManager, Settings,
+    AzureKeyVaultSettings, DatabaseKind, DatabasePlace, DatabaseSettings, DatabaseTls, Environment,
+    FernetKey, NamingChoice, SecretsManager, Settings,
 };
 use strongroom_entities::FernetKeys;
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Keeping, Manager, Parts, Timing};
-use strongroom_metastore::Metastore;
+use strongroom_metastore::{Location, Metastore, Server, ServerKind, Tls, TlsMode};
 use strongroom_secrets::azure::{AzureConfig, AzureProvider, ClientSecret, Credential, locate};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::random::SystemRandom;
@@ -88,6 +89,38 @@ fn credential(
             .into())
         }
     }
+}
+
+/// Where the settings say that the metadata lies.
+pub(crate) fn database(settings: &DatabaseSettings) -> Location {
+    let server = match &settings.place {
+        DatabasePlace::File(path) => return Location::Sqlite(path.clone()),
+        DatabasePlace::Server(server) => server,
+    };
+    Location::Server(Server {
+        kind: match server.kind {
+            DatabaseKind::Mysql => ServerKind::Mysql,
+            DatabaseKind::Postgresql => ServerKind::Postgres,
+        },
+        host: server.host.clone(),
+        port: server.port,
+        database: server.name.clone(),
+        schema: server.schema.clone(),
+        user: server.user.clone(),
+        password: server.password.clone(),
+        tls: Tls {
+            mode: match server.tls {
+                DatabaseTls::Off => TlsMode::Off,
+                DatabaseTls::IfOffered => TlsMode::IfOffered,
+                DatabaseTls::Required => TlsMode::Required,
+                DatabaseTls::VerifyCa => TlsMode::VerifyCa,
+                DatabaseTls::VerifyHost => TlsMode::VerifyHost,
+            },
+            ca_file: server.ca_file.clone(),
+            client: server.client_certificate.clone(),
+        },
+        connections: server.connections,
+    })
 }
 
 /// The configured Fernet keys. `made` gives the key of a data folder where none is configured.

@@ -176,7 +176,7 @@ impl Scene {
 
     /// Stores a service as an earlier server would have, its password encrypted.
     pub(super) async fn plant(&self, name: &str, password: &str) {
-        let options = Options { path: self.database(), access: Access::ReadWrite };
+        let options = Options::new(self.database(), Access::ReadWrite);
         let store = Metastore::open(&options).await.unwrap();
         let random: &dyn Random = &SystemRandom;
         let document =

@@ -113,7 +113,7 @@ impl Scene {
 
     async fn store(&self) -> Metastore {
         let path: PathBuf = self.folder.path().join("data/metastore.db");
-        Metastore::open(&Options { path, access: Access::ReadOnly }).await.unwrap()
+        Metastore::open(&Options::new(path, Access::ReadOnly)).await.unwrap()
     }
 
     /// Insists that each password field resolves to its value, wherever that is kept now.

@@ -73,7 +73,7 @@ impl Scene {
     async fn assert_nothing_lost(&self, when: &str) {
         let files = FileConfig::new(self.folder.path().join("data/secrets"));
         let files = FileProvider::open(&files, Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap();
-        let options = Options { path: self.database(), access: Access::ReadOnly };
+        let options = Options::new(self.database(), Access::ReadOnly);
         let store = Metastore::open(&options).await.unwrap();
         for number in 1..=COUNT {
             let hash = name_hash(&services::name(number));
@@ -100,7 +100,7 @@ impl Scene {
     }
 
     async fn assert_settled(&self, when: &str) {
-        let options = Options { path: self.database(), access: Access::ReadOnly };
+        let options = Options::new(self.database(), Access::ReadOnly);
         let store = Metastore::open(&options).await.unwrap();
         assert_eq!(store.count_intents(IntentState::Open).await.unwrap(), 0, "{when}");
         store.close().await;

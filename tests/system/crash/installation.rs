@@ -194,7 +194,7 @@ impl<'a> Installation<'a> {
     }
 
     async fn open(&self) -> Metastore {
-        let options = Options { path: self.database(), access: Access::ReadOnly };
+        let options = Options::new(self.database(), Access::ReadOnly);
         Metastore::open(&options).await.unwrap()
     }
 

@@ -87,7 +87,7 @@ enum Found {
 /// Fills the database of an installation, and the vault with what the migration will find there. Answers what the fields
 /// resolve to. No two have the same value.
 async fn prepare(installation: &Installation<'_>) -> Values {
-    let options = Options { path: installation.database(), access: Access::Create };
+    let options = Options::new(installation.database(), Access::Create);
     let metastore = Metastore::open(&options).await.unwrap();
     let random: &dyn Random = &SequentialRandom::default();
     let mut values = Values::new();

@@ -23,7 +23,7 @@ pub(super) const DELETING: &[Step] = &[Step::IntentsOpened, Step::SecretDeleted,
 const SERVICES: u32 = 150;
 
 async fn open(folder: &Path, access: Access) -> Metastore {
-    Metastore::open(&Options { path: folder.join("data/metastore.db"), access }).await.unwrap()
+    Metastore::open(&Options::new(folder.join("data/metastore.db"), access)).await.unwrap()
 }
 
 /// What the password field of each service holds.

@@ -76,7 +76,7 @@ impl Scene {
     }
 
     async fn store(&self, access: Access) -> Metastore {
-        Metastore::open(&Options { path: self.database(), access }).await.unwrap()
+        Metastore::open(&Options::new(self.database(), access)).await.unwrap()
     }
 
     /// Stores a document of a service as an earlier server would have.

@@ -37,14 +37,14 @@ fn sqlite_urls_name_a_file() {
         ("sqlite:./a b/m.db", "./a b/m.db"),
     ] {
         let settings = load(&format!("database:\n  url: {url}"), &[]).unwrap();
-        assert_eq!((settings.database.path.as_path(), settings.database.configured), (Path::new(path), true));
+        assert_eq!((settings.database.file(), settings.database.configured), (Some(Path::new(path)), true));
     }
 }
 
 #[test]
 fn other_urls_are_refused_without_being_shown() {
     for url in [
-        "jdbc:mysql://u:hunter2@h/d",
+        "jdbc:oracle://u:hunter2@h/d",
         "postgres://u:hunter2@h/d",
         "sqlite:",
         "sqlite:m.db?key=hunter2",
@@ -64,7 +64,7 @@ fn other_urls_are_refused_without_being_shown() {
 #[test]
 fn a_database_section_without_a_url_is_warned_of() {
     let settings = load("database: {user: x, password: y}", &[]).unwrap();
-    assert_eq!(settings.database.path, Path::new("data/metastore.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("data/metastore.db")));
     assert_eq!(settings.warnings.len(), 1);
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the functions here serve tests only")]
 
 mod bad_input;
+mod database;
 mod guide;
 mod keys;
 mod misspelt;

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use strongroom_config::{AdminPrincipal, FernetKey, SecretsManager, SecretsManagerLoader};
+use strongroom_config::{
+    AdminPrincipal, DatabaseKind, DatabasePlace, DatabaseTls, FernetKey, SecretsManager, SecretsManagerLoader,
+};
 use strongroom_secrets::SecretValue;
 
-use crate::{assert_error, load};
+use crate::load;
 
 const WHOLE_FILE: &str = include_str!("../fixtures/openmetadata.yaml");
 
@@ -17,7 +19,7 @@ fn the_whole_file_gives_the_reference_s_defaults() {
     assert_eq!(settings.cluster_name, "openmetadata");
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("0.0.0.0", 8585));
     assert_eq!((settings.server.admin_host.as_str(), settings.server.admin_port), ("0.0.0.0", 8586));
-    assert_eq!(settings.database.path, Path::new("/srv/metadata.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("/srv/metadata.db")));
     assert!(settings.database.configured);
     assert!(settings.fernet.is_public_default);
     assert!(matches!(settings.fernet.key, FernetKey::Keys(_)));
@@ -71,20 +73,23 @@ fn the_variables_that_helm_puts_in_quotes_are_read_like_the_others() {
 }
 
 #[test]
-fn its_jdbc_url_is_refused_with_the_cure() {
+fn its_jdbc_url_is_read_for_either_server_whatever_parameters_are_left_in() {
     let text = WHOLE_FILE.replace(
         "url: sqlite:/srv/metadata.db",
         "url: jdbc:${DB_SCHEME:-mysql}://${DB_HOST:-localhost}:${DB_PORT:-3306}/${OM_DATABASE:-openmetadata_db}?${DB_PARAMS:-allowPublicKeyRetrieval=true&useSSL=false&serverTimezone=UTC}",
     );
-    let line = WHOLE_FILE.lines().position(|line| line.contains("url: sqlite:")).unwrap() + 1;
-    for variables in [&[][..], &[("DB_SCHEME", "postgresql")]] {
-        assert_error(
-            load(&text, variables),
-            Some(line),
-            Some("database.url"),
-            &["not supported yet", "sqlite:PATH", "leave the database section out"],
-        );
-    }
+    let server = |variables: &[(&str, &str)]| match load(&text, variables).unwrap().database.place {
+        DatabasePlace::Server(server) => server,
+        place @ DatabasePlace::File(_) => panic!("{place:?}"),
+    };
+    let mysql = server(&[]);
+    assert_eq!((mysql.kind, mysql.host.as_str(), mysql.port), (DatabaseKind::Mysql, "localhost", 3306));
+    assert_eq!((mysql.name.as_str(), mysql.user.as_str()), ("openmetadata_db", "openmetadata_user"));
+    assert_eq!(mysql.password, Some(SecretValue::new("openmetadata_password")));
+    assert_eq!((mysql.tls, mysql.connections), (DatabaseTls::Off, 20));
+    let postgres = server(&[("DB_SCHEME", "postgresql"), ("DB_PORT", "5432"), ("DB_USER_PASSWORD", "p")]);
+    assert_eq!((postgres.kind, postgres.port), (DatabaseKind::Postgresql, 5432));
+    assert_eq!((postgres.tls, postgres.schema), (DatabaseTls::IfOffered, None));
 }
 
 #[test]
@@ -93,7 +98,7 @@ fn sections_that_are_not_ours_may_hold_anything() {
     let settings = load(text, &[]).unwrap();
     assert_eq!(settings.secrets_manager.provider, Some(SecretsManager::Db));
     assert!(!settings.database.configured);
-    assert_eq!(settings.database.path, Path::new("data/metastore.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("data/metastore.db")));
 }
 
 #[test]

@@ -105,5 +105,5 @@ fn the_data_folder_is_named_by_the_command_line_the_file_or_the_environment() {
     assert_eq!(load(Some(&file), Some(Path::new("/argument"))).data_dir, Path::new("/argument"));
     assert_eq!(load(Some(&file), None).data_dir, Path::new("/from/file"));
     assert_eq!(load(None, None).data_dir, Path::new("/from/environment"));
-    assert_eq!(load(None, None).database.path, Path::new("/from/environment/metastore.db"));
+    assert_eq!(load(None, None).database.file(), Some(Path::new("/from/environment/metastore.db")));
 }

@@ -186,7 +186,7 @@ fn without_a_file_the_vault_is_embedded_unless_a_variable_names_one() {
     assert_eq!((settings.file, settings.secrets_manager.provider), (None, None));
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8585));
     assert_eq!(settings.data_dir, Path::new("strongroom-data"));
-    assert_eq!(settings.database.path, Path::new("strongroom-data/metastore.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("strongroom-data/metastore.db")));
     assert_eq!(settings.pipeline.secrets_manager_loader, SecretsManagerLoader::Noop);
     let settings =
         without_file(&[("SECRET_MANAGER", "\"managed-azure-kv\""), ("OM_SM_VAULT_NAME", "v")]).unwrap();

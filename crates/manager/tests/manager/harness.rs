@@ -95,7 +95,7 @@ impl World {
         keeping: Keeping,
         provider: &str,
     ) -> Self {
-        let options = Options { path: folder.path().join("metastore.db"), access: Access::Create };
+        let options = Options::new(folder.path().join("metastore.db"), Access::Create);
         let store = Metastore::open(&options).await.unwrap();
         let parts = Self::parts(store.clone(), naming, holder, keeping, provider);
         Self { manager: Manager::new(parts).await.unwrap(), vault, store, folder }

@@ -26,7 +26,7 @@ struct Bare {
 async fn bare() -> Bare {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metastore.db");
-    let store = Metastore::open(&Options { path, access: Access::Create }).await.unwrap();
+    let store = Metastore::open(&Options::new(path, Access::Create)).await.unwrap();
     let (vault, clock) = (MemoryProvider::new(), Arc::new(ManualClock::at_millis(NOW)));
     let parts = AppParts {
         store: store.clone(),

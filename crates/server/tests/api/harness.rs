@@ -106,7 +106,7 @@ impl Api {
     pub(crate) async fn start_with(mode: Mode, options: ServerOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metastore.db");
-        let store = Metastore::open(&Options { path, access: Access::Create }).await.unwrap();
+        let store = Metastore::open(&Options::new(path, Access::Create)).await.unwrap();
         let vault = MemoryProvider::new();
         let clock = Arc::new(ManualClock::at_millis(NOW));
         let manager = manager(&store, &vault, &clock, mode).await;

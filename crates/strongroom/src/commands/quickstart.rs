@@ -28,6 +28,7 @@ use crate::data_folder::DataFolder;
 use crate::embedded_vault::EmbeddedVault;
 use crate::metadata_server::MetadataServer;
 use crate::signals::Signals;
+use crate::wiring;
 
 /// How long one call of the demonstration may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -144,7 +145,7 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
         &format!(
             "{} services stand in {}, as an earlier server left them.",
             samples.len(),
-            settings.database.path.display()
+            wiring::database(&settings.database)
         ),
     )?;
     note(&format!("The row of {} holds the password encrypted, next to whoever has the key:", shop.name))?;
@@ -158,7 +159,7 @@ pub(crate) async fn run(args: QuickstartArgs) -> Result<ExitCode> {
     ensure!(plan.report.conflicts.is_empty(), "the plan has conflicts; start again with an empty --data-dir");
 
     step(5, "The migration writes each password to the vault, reads it back, and leaves a reference:")?;
-    let lock = server.store.lock_migration("quickstart")?;
+    let lock = server.store.lock_migration("quickstart").await?;
     let report = server.manager.apply_migration(&plan, &options, &watcher).await?;
     drop(lock);
     tell_report(&report, false)?;

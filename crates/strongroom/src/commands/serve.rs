@@ -100,7 +100,7 @@ fn tell(settings: &Settings, server: &MetadataServer, vault: Option<&EmbeddedVau
         "metadata API on http://{}/api/v1, health on http://{}/healthcheck",
         server.address, server.admin_address
     )?;
-    writeln!(err, "database {}", settings.database.path.display())?;
+    writeln!(err, "database {}", wiring::database(&settings.database))?;
     if let Some(vault) = vault {
         writeln!(
             err,

@@ -143,7 +143,7 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
 }
 
 async fn open(settings: &Settings, access: Access) -> Result<Metastore> {
-    Ok(Metastore::open(&Options { path: settings.database.path.clone(), access }).await?)
+    Ok(Metastore::open(&Options::new(wiring::database(&settings.database), access)).await?)
 }
 
 /// Plans, and carries the plan out unless that is all that is wanted, or it has conflicts.
@@ -248,7 +248,7 @@ fn action_of(actions: &Actions, options: &MigrateOptions) -> &'static str {
 /// Takes the migration lock; who has it already is named.
 async fn lock(store: &Metastore) -> Result<MigrationLock> {
     let since = status::moment(SystemClock.now_millis())?;
-    match store.lock_migration(&format!("{} since {since}", this_process())) {
+    match store.lock_migration(&format!("{} since {since}", this_process())).await {
         Ok(lock) => Ok(lock),
         Err(StoreError::Locked(holder)) => {
             let running = store.runs("", 1).await?.into_iter().find(|run| run.ended_at.is_none());

@@ -39,7 +39,7 @@ struct Status {
 
 /// Shows who migrates and what ran before.
 pub(super) async fn tell(store: &Metastore, json: bool) -> Result<()> {
-    let is_running = store.migration_is_running()?;
+    let is_running = store.migration_is_running().await?;
     let records = store.runs("", LISTED).await?;
     let mut runs: Vec<Run> = records.iter().map(|record| run(record, is_running)).collect::<Result<_>>()?;
     let running = runs.iter().find(|run| run.outcome == "running").map(|run| run.run.clone());

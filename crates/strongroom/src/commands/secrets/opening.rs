@@ -52,7 +52,7 @@ impl InstallationArgs {
         let settings = Settings::load(Some(&self.config), &environment, self.data_dir.as_deref())?;
         wiring::warn(&settings);
         let provider = settings.secrets_manager.provider.unwrap_or(SecretsManager::Db);
-        let store = Metastore::open(&Options { path: settings.database.path.clone(), access }).await?;
+        let store = Metastore::open(&Options::new(wiring::database(&settings.database), access)).await?;
         let fernet = wiring::fernet(&settings, || data_folder::existing_fernet_key(&settings.data_dir))?;
         let keeping = wiring::keeping(provider, &settings, &environment)?;
         let random: &dyn Random = &SystemRandom;

@@ -44,7 +44,7 @@ pub(super) async fn run(args: OrphansArgs) -> Result<ExitCode> {
     let progress = Progress::new("searching", "documents", true);
     let mut found;
     if args.delete {
-        let _lock = installation.store.lock_migration(&format!("process {}", std::process::id()))?;
+        let _lock = installation.store.lock_migration(&format!("process {}", std::process::id())).await?;
         found = progress
             .watch(async {
                 // We hold the lock, so whoever left something half-way under it is dead.

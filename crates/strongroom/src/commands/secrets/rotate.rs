@@ -59,7 +59,7 @@ pub(super) async fn run(args: RotateArgs) -> Result<ExitCode> {
     let rotation = match args.plan {
         true => manager.rotate_fernet_key(true, watcher).await?,
         false => {
-            let _lock = installation.store.lock_migration(&format!("process {}", std::process::id()))?;
+            let _lock = installation.store.lock_migration(&format!("process {}", std::process::id())).await?;
             progress.watch(manager.rotate_fernet_key(false, watcher)).await??
         }
     };

@@ -42,7 +42,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let access = if args.accept { Access::ReadWrite } else { Access::ReadOnly };
     let installation = args.installation.open(access).await?;
     let _lock = match args.accept {
-        true => Some(installation.store.lock_migration(&format!("process {}", std::process::id()))?),
+        true => Some(installation.store.lock_migration(&format!("process {}", std::process::id())).await?),
         false => None,
     };
     let manager = &installation.manager;

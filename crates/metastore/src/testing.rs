@@ -1,0 +1,149 @@
+//! New databases for tests: a SQLite file, or a database on one of the servers that `cargo xtask test` has started.
+
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, reason = "this serves tests only")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use strongroom_secrets::SecretValue;
+use tempfile::TempDir;
+
+use crate::{Access, Location, Metastore, Options, Server, ServerKind, Tls, TlsMode};
+
+/// Tests that run beside each other need few connections each.
+const CONNECTIONS: u32 = 6;
+
+/// The kinds of database that we work with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// A database on the PostgreSQL at `STRONGROOM_TEST_POSTGRES`.
+    Postgres,
+    /// A database on the MySQL at `STRONGROOM_TEST_MYSQL`.
+    Mysql,
+    /// A database on the MariaDB at `STRONGROOM_TEST_MARIADB`.
+    MariaDb,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Mysql, Self::MariaDb];
+
+    /// The variable that tells where the server is and how its superuser signs in: `scheme://user:password@host:port/database`.
+    pub fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("STRONGROOM_TEST_POSTGRES"),
+            Self::Mysql => Some("STRONGROOM_TEST_MYSQL"),
+            Self::MariaDb => Some("STRONGROOM_TEST_MARIADB"),
+        }
+    }
+}
+
+/// A database of a test's own, empty at first.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// What kind it is.
+    pub kind: Kind,
+    /// Where it lies.
+    pub location: Location,
+    _folder: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// Makes one.
+    ///
+    /// # Panics
+    /// If there is no server of that kind.
+    pub async fn new(kind: Kind) -> Self {
+        let Some(variable) = kind.variable() else {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let location = Location::Sqlite(folder.path().join("metastore.db"));
+            return Self { kind, location, _folder: Some(folder) };
+        };
+        let url = std::env::var(variable).unwrap_or_else(|_| {
+            panic!("{variable} is not set: run cargo xtask test, or cargo xtask with-databases -- cargo test")
+        });
+        let mut server = server(&url).expect("a URL of a server");
+        let name = new_name();
+        run(&Location::Server(server.clone()), &format!("CREATE DATABASE {name}")).await;
+        server.database = name;
+        Self { kind, location: Location::Server(server), _folder: None }
+    }
+
+    /// Opens it with all tables.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub async fn open(&self) -> Metastore {
+        let options = Options::new(self.location.clone(), Access::Create);
+        Metastore::open(&options).await.expect("a new database opens")
+    }
+
+    /// Runs statements in the database's own SQL, beside the metastore.
+    ///
+    /// # Panics
+    /// If one of them fails.
+    pub async fn run(&self, statements: &str) {
+        run(&self.location, statements).await;
+    }
+
+    /// `database.url`, `user` and `password` as they stand in `openmetadata.yaml`.
+    pub fn settings(&self) -> String {
+        match &self.location {
+            Location::Sqlite(path) => format!("  url: 'sqlite:{}'\n", path.display()),
+            Location::Server(server) => format!(
+                "  url: 'jdbc:{}://{}:{}/{}?allowPublicKeyRetrieval=true&useSSL=false'\n  user: '{}'\n  password: '{}'\n  \
+                 maxSize: {CONNECTIONS}\n",
+                match server.kind {
+                    ServerKind::Postgres => "postgresql",
+                    ServerKind::Mysql => "mysql",
+                },
+                server.host,
+                server.port,
+                server.database,
+                server.user,
+                server.password.as_ref().map_or("", SecretValue::expose),
+            ),
+        }
+    }
+}
+
+async fn run(location: &Location, statements: &str) {
+    let options = location.connect_options(Access::Create).expect("options");
+    let mut connection = options.connect().await.expect("the database answers");
+    sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {statements}"));
+    connection.close().await.expect("an end in order");
+}
+
+fn server(url: &str) -> Option<Server> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (login, rest) = rest.split_once('@')?;
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let (address, database) = rest.split_once('/')?;
+    let (host, port) = address.split_once(':')?;
+    Some(Server {
+        kind: if scheme.starts_with("postgres") { ServerKind::Postgres } else { ServerKind::Mysql },
+        host: host.to_owned(),
+        port: port.parse().ok()?,
+        database: database.to_owned(),
+        schema: None,
+        user: user.to_owned(),
+        password: Some(SecretValue::new(password)).filter(|password| !password.is_empty()),
+        tls: Tls { mode: TlsMode::Off, ..Tls::default() },
+        connections: CONNECTIONS,
+    })
+}
+
+/// A name that no other test has, in this process or another.
+fn new_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
+    format!("test_{}_{nanos}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
