@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::program::provided;
@@ -161,6 +162,28 @@ impl Client<'_> {
             .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
             .env("AZURE_CORE_ONLY_SHOW_ERRORS", "true")
+    }
+
+    /// The program under test, which finds the Azure CLI of [`Client::az`] on its path and knows of no other identity.
+    ///
+    /// # Panics
+    /// If `cargo xtask test --all` did not say where the CLI is, or it cannot be put there.
+    pub async fn strongroom_beside_az(&self) -> Program {
+        let tools = self.folder.join("tools");
+        let script =
+            format!("#!/bin/sh\nexec {} -B -m azure.cli \"$@\"\n", Path::new(&provided(AZ)).display());
+        fs::create_dir_all(&tools).expect("a folder for the CLI");
+        fs::write(tools.join("az"), script).expect("a script");
+        fs::set_permissions(tools.join("az"), fs::Permissions::from_mode(0o755)).expect("a script that runs");
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
+        self.program(crate::program::binary().as_os_str())
+            .await
+            .env("PATH", path)
+            .env("AZURE_CONFIG_DIR", self.folder.join("az"))
+            .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
+            .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
+            .without("AZURE_CLIENT_ID")
+            .without("AZURE_CLIENT_SECRET")
     }
 
     /// Any program, which finds the vault's names on this machine.

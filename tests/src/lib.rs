@@ -16,6 +16,7 @@ pub mod api;
 pub mod canary;
 pub mod clients;
 pub mod fixtures;
+pub mod gate;
 pub mod http;
 pub mod identities;
 pub mod managed;

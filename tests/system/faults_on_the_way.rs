@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::{Value, json};
 use strongroom_tests::fixtures::services;
-use strongroom_tests::vault::OFFICER;
+use strongroom_tests::vault::{OFFICER, USER};
 use strongroom_tests::{Finished, Program, VaultServer, metadata, scratch};
 
 const SERVICES: u32 = 60;
@@ -81,4 +81,38 @@ async fn a_write_that_fails_for_good_is_told_and_made_once_when_the_migration_ru
     let versions = versions(&vault).await;
     assert_eq!(versions.len(), SERVICES as usize);
     assert!(versions.iter().all(|(_, count)| *count == 1), "{versions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_gets_lost_while_references_are_resolved_the_values_are_right_or_nothing_is_printed() {
+    let folder = scratch();
+    write_faults(folder.path(), &json!([]));
+    let vault = VaultServer::start_as(folder.path(), &["--dev", "--faults", "faults.yaml"]).await;
+    for number in 0..60 {
+        vault.set(&format!("s{number}"), &format!("value-{number}")).await;
+    }
+    let references: String = (0..60).map(|number| format!("secret:s{number}\n")).collect();
+    let environment = vault.environment(&USER).await;
+    let resolve = || {
+        let program = Program::new(folder.path()).args(["resolve", "--json", "-"]).envs(&environment);
+        program.stdin(references.clone()).run()
+    };
+    write_faults(
+        folder.path(),
+        &json!([
+            {"operations": ["get"], "every": 4, "status": 429},
+            {"operations": ["get"], "every": 5, "status": 503},
+            {"operations": ["get"], "every": 7, "drop": "beforeCommit"},
+            {"operations": ["get"], "every": 9, "halfAnswer": true},
+        ]),
+    );
+    let values = resolve().await.ended_with(0).json();
+    for number in 0..60 {
+        assert_eq!(values[format!("secret:s{number}")], format!("value-{number}"));
+    }
+
+    // A vault that is ill for good: no value, and no text of a reference.
+    write_faults(folder.path(), &json!([{"operations": ["get"], "every": 1, "status": 503}]));
+    let failed = resolve().await.ended_with(1);
+    assert!(failed.stdout.is_empty() && failed.stderr.contains("503"), "{}{}", failed.stdout, failed.stderr);
 }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod canary;
 mod clients;
+mod connections;
 mod crash;
 mod credentials;
 mod faults_on_the_way;

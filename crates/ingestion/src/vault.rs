@@ -84,6 +84,23 @@ mod tests {
         assert_eq!(vault.get(&name, None).await.unwrap().value, "1".into());
     }
 
+    #[tokio::test]
+    async fn what_a_run_has_read_it_does_not_ask_for_again() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("secrets");
+        let config = FileConfig::new(&folder);
+        let server = FileProvider::open(&config, Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap();
+        let name = SecretName::new("a").unwrap();
+        let set = async |value: &str| {
+            server.set(&name, NewSecret { value: value.into(), ..NewSecret::default() }).await.unwrap()
+        };
+        set("1").await;
+        let vault = open(SecretsManager::ManagedFile, &[("OM_SM_FOLDER", folder.to_str().unwrap())]).unwrap();
+        assert_eq!(vault.get(&name, None).await.unwrap().value, "1".into());
+        set("2").await;
+        assert_eq!(vault.get(&name, None).await.unwrap().value, "1".into(), "it is kept for the run");
+    }
+
     #[test]
     fn a_manager_without_a_vault_to_read_is_refused() {
         for (manager, says) in [

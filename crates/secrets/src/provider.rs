@@ -149,6 +149,57 @@ pub enum ListScope<'a> {
 /// Names compare without case. A write is a new version; of a version everything may change but its value. `Display` names
 /// the instance for logs and messages (`Azure Key Vault https://v1.vault.azure.net`), without credentials. Every call ends
 /// within a bounded time. What a provider lacks of [`Capabilities`] it refuses.
+///
+/// No method has a default, so that a decorator cannot leave one out: what it does not pass on does not compile.
+///
+/// ```compile_fail,E0046
+/// use async_trait::async_trait;
+/// use futures::stream::BoxStream;
+/// use strongroom_secrets::*;
+///
+/// #[derive(Debug)]
+/// struct Decorator(std::sync::Arc<dyn Provider>);
+///
+/// impl std::fmt::Display for Decorator {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         self.0.fmt(f)
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl Provider for Decorator {
+///     fn capabilities(&self) -> Capabilities {
+///         self.0.capabilities()
+///     }
+///     async fn get(&self, name: &SecretName, version: Option<&SecretVersion>) -> Result<Secret> {
+///         self.0.get(name, version).await
+///     }
+///     // set is left out.
+///     async fn update(
+///         &self,
+///         name: &SecretName,
+///         version: &SecretVersion,
+///         update: SecretUpdate,
+///     ) -> Result<SecretProperties> {
+///         self.0.update(name, version, update).await
+///     }
+///     fn list<'a>(&'a self, scope: ListScope<'a>) -> BoxStream<'a, Result<SecretProperties>> {
+///         self.0.list(scope)
+///     }
+///     async fn delete(&self, name: &SecretName) -> Result<()> {
+///         self.0.delete(name).await
+///     }
+///     async fn get_deleted(&self, name: &SecretName) -> Result<DeletedSecret> {
+///         self.0.get_deleted(name).await
+///     }
+///     async fn recover(&self, name: &SecretName) -> Result<SecretProperties> {
+///         self.0.recover(name).await
+///     }
+///     async fn purge(&self, name: &SecretName) -> Result<()> {
+///         self.0.purge(name).await
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// What this kind of vault can do. What the identity may do is another question: only a call can tell.

@@ -127,6 +127,26 @@ async fn a_wrong_secret_and_a_missing_role_are_told_apart() {
 
 #[tokio::test]
 #[ignore = "needs the Azure CLI: cargo xtask test --all"]
+async fn strongroom_reads_as_who_is_signed_in_there_and_is_told_if_nobody_is() {
+    let folder = scratch();
+    let vault = VaultServer::start(folder.path()).await;
+    vault.set("greeting", "hello").await;
+    let client = Client { vault: &vault, principal: &USER, folder: folder.path() };
+    know_the_cloud(client).await;
+    let get = async |credential: &[&str]| {
+        let program = client.strongroom_beside_az().await.args(["vault", "get", "greeting"]).args(credential);
+        program.env("AZURE_TOKEN_CREDENTIALS", "dev").run().await
+    };
+    let nobody = get(&["--credential", "azure-cli"]).await.ended_with(1);
+    assert!(nobody.stderr.contains("az login"), "{}", nobody.stderr);
+    sign_in(client, TENANT).await;
+    for credential in [&["--credential", "azure-cli"][..], &[]] {
+        assert_eq!(get(credential).await.ended_with(0).stdout, "hello");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the Azure CLI: cargo xtask test --all"]
 async fn a_certificate_signs_in() {
     let folder = scratch();
     let identities = Identities::make(folder.path());

@@ -2,7 +2,6 @@
 
 mod certificate;
 mod default_chain;
-mod gate;
 mod hosts;
 mod metadata_service;
 mod refused;

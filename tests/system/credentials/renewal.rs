@@ -7,13 +7,13 @@ use serde_json::json;
 use strongroom_secrets::azure::{AzureConfig, AzureProvider};
 use strongroom_secrets::clock::{ManualClock, SystemClock};
 use strongroom_secrets::{Clock as _, Error, ErrorKind, NewSecret, Provider as _, SecretName};
+use strongroom_tests::gate::{Gate, Passage};
 use strongroom_tests::running::free_port;
 use strongroom_tests::{VaultServer, http, scratch};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::gate::{Gate, Passage};
 use super::{client_secret, config};
 
 const HOUR: i64 = 3_600_000;
@@ -40,7 +40,7 @@ impl Scene {
         let gate = Gate::before(vault.port()).await;
         let clock = Arc::new(ManualClock::at_millis(SystemClock.now_millis()));
         let config = AzureConfig {
-            authority: format!("https://login.vault.localhost:{}", gate.port).parse().unwrap(),
+            authority: format!("https://login.vault.localhost:{}", gate.port()).parse().unwrap(),
             clock: clock.clone(),
             // What hangs is given up soon.
             call_timeout: Duration::from_secs(5),
@@ -161,7 +161,7 @@ async fn where_the_vault_takes_no_token_each_call_says_so_and_asks_for_one_more_
     std::fs::write(&both, authorities.concat()).unwrap();
     // Tokens come from here; the vault is one that knows nothing of them.
     let mut config = AzureConfig {
-        authority: format!("https://login.vault.localhost:{}", scene.gate.port).parse().unwrap(),
+        authority: format!("https://login.vault.localhost:{}", scene.gate.port()).parse().unwrap(),
         clock: scene.clock.clone(),
         ..config(&other, client_secret())
     };

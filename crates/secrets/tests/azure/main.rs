@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod faults;
+mod limits;
 mod scripted_vault;
 mod trust;
 mod writes;

@@ -157,6 +157,9 @@ async fn a_token_comes_from_the_configured_endpoint_whatever_the_challenge_says(
     vault.provider().get(&name(), None).await.unwrap();
     let asked: Vec<_> = vault.requests().into_iter().filter(Request::is_token_request).collect();
     assert_eq!(asked.len(), 1);
+    // What the endpoint says of itself (its openid-configuration) is not asked for, so it cannot lead elsewhere.
+    let paths: Vec<_> = vault.requests().iter().map(|request| request.path().to_owned()).collect();
+    assert!(paths.iter().all(|path| path == LATEST || path.ends_with("/token")), "{paths:?}");
     assert_eq!(asked[0].path(), "/tenant/oauth2/v2.0/token");
     assert!(asked[0].host.starts_with("login.vault.localhost:"), "{}", asked[0].host);
     // The scope is the vault's own domain.

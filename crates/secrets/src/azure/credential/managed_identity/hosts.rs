@@ -283,6 +283,23 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_host_that_sends_elsewhere_is_not_followed() {
+        for (status, to) in
+            [(302, "/elsewhere"), (307, "http://169.254.169.254/"), (308, "https://evil.example/")]
+        {
+            let (endpoint, asked) = host(vec![(status, format!("Location: {to}\r\n"), "")]);
+            let learning = IdentityHost::MachineLearning {
+                endpoint,
+                secret: "the-secret".into(),
+                default_client_id: None,
+            };
+            let error = ask(&credential(learning, None)).await.unwrap_err();
+            assert!(!error.to_string().contains("the-secret"), "{error}");
+            assert_eq!(asked.lock().unwrap().len(), 1, "{to}");
+        }
+    }
+
     #[test]
     fn hosts_with_one_identity_take_no_client_id() {
         let host = IdentityHost::CloudShell { endpoint: "http://127.0.0.1:1/".into() };

@@ -1,7 +1,7 @@
-//! A way to the vault that can be closed.
+//! A way to a server that can be closed, and that counts who takes it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
@@ -14,8 +14,8 @@ const GLANCE: Duration = Duration::from_millis(10);
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Passage {
-    /// It reaches the vault.
+pub enum Passage {
+    /// It reaches the server.
     Open,
     /// It is closed at once, and so are those that were open.
     Closed,
@@ -23,23 +23,30 @@ pub(super) enum Passage {
     Silent,
 }
 
-/// A port of this machine behind which the vault is, or is not.
-pub(super) struct Gate {
-    pub(super) port: u16,
+/// A port of this machine behind which a server is, or is not.
+#[derive(Debug)]
+pub struct Gate {
+    port: u16,
+    connections: Arc<AtomicUsize>,
     passage: Arc<AtomicU8>,
     guard: JoinHandle<()>,
 }
 
 impl Gate {
     /// A gate, open, before the port `target`.
-    pub(super) async fn before(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+    ///
+    /// # Panics
+    /// If there is no port for it.
+    pub async fn before(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
         let passage = Arc::new(AtomicU8::new(Passage::Open as u8));
-        let now = Arc::clone(&passage);
+        let connections = Arc::<AtomicUsize>::default();
+        let (now, count) = (Arc::clone(&passage), Arc::clone(&connections));
         let guard = tokio::spawn(async move {
             let mut held = Vec::new();
             while let Ok((mut inner, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let passage = now.load(Ordering::SeqCst);
                 if passage == Passage::Silent as u8 {
                     held.push(inner);
@@ -60,11 +67,21 @@ impl Gate {
                 }
             }
         });
-        Self { port, passage, guard }
+        Self { port, connections, passage, guard }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// From the return on it is so, for connections that are open as well.
-    pub(super) async fn set(&self, passage: Passage) {
+    pub async fn set(&self, passage: Passage) {
         self.passage.store(passage as u8, Ordering::SeqCst);
         tokio::time::sleep(GLANCE * 10).await;
     }
