@@ -31,7 +31,8 @@ pub(super) fn key(challenge: &str, folder: &Path) -> Result<SecretValue, NoToken
         refused(format!("asks for {}, which cannot be read: {why}", file.display()))
             .with_hint("the user that Strongroom runs as must be in the group himds")
     };
-    let mut key = String::new();
+    // As much as there can be, so that nothing is left behind in memory when it grows.
+    let mut key = String::with_capacity(MAX_KEY as usize + 1);
     let read = File::open(&file).and_then(|file| file.take(MAX_KEY + 1).read_to_string(&mut key));
     let key = SecretValue::new(key);
     match read {
