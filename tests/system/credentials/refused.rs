@@ -1,6 +1,7 @@
 //! Why there is no token: what each way to be refused says.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,36 @@ fn with_certificate(identities: &Identities) -> Credential {
         password: None,
         send_chain: false,
     })
+}
+
+#[tokio::test]
+async fn a_certificate_and_a_cluster_that_the_app_does_not_know_are_told_apart() {
+    let (folder, elsewhere) = (scratch(), scratch());
+    let identities = Identities::make(folder.path());
+    let strangers = Identities::make(elsewhere.path());
+    let vault = VaultServer::start_with(folder.path(), |config| identities.add_to(config)).await;
+    vault.set("a", "x").await;
+    let pod = |file: &Path| {
+        Credential::WorkloadIdentity(WorkloadIdentity {
+            tenant: TENANT.to_owned(),
+            client_id: POD.client_id.to_owned(),
+            token_file: file.to_owned(),
+        })
+    };
+    for known in [with_certificate(&identities), pod(&identities.token)] {
+        assert_eq!(read(&config(&vault, known)).await.unwrap().value, "x".into());
+    }
+    for (unknown, says) in [
+        (with_certificate(&strangers), "the certificate is not one of the app's (AADSTS700027"),
+        (pod(&strangers.token), "AADSTS"),
+        // A certificate is no token of a service account.
+        (pod(&identities.certificate), "AADSTS"),
+    ] {
+        let error = refused(&config(&vault, unknown)).await;
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert!(error.to_string().contains(says) && error.hint().is_some(), "{error}");
+        assert!(!error.to_string().contains("eyJ"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -99,15 +99,14 @@ async fn a_hundred_who_need_a_token_make_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_token_endpoint_is_down_or_silent_nothing_is_lost() {
+async fn while_the_token_endpoint_is_down_or_silent_for_30_seconds_nothing_is_lost() {
     for passage in [Passage::Closed, Passage::Silent] {
         let scene = Scene::set_up().await;
         assert!(scene.a_hundred_calls().await.is_empty());
         let before = scene.tokens().await;
         scene.clock.advance_millis(HOUR - 4 * 60_000);
         scene.gate.set(passage).await;
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(3) {
+        for _ in 0..30 {
             let failed = scene.a_hundred_calls().await;
             assert!(failed.is_empty(), "{passage:?}: {}", failed[0]);
             scene.clock.advance_millis(1_000);
