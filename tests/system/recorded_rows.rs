@@ -129,9 +129,11 @@ async fn every_recorded_password_moves_to_the_vault_and_is_served_as_a_reference
     }
     assert!(server.running().stop().await.success());
 
-    // Settings, history and all else stays as it is.
+    // Settings and all else stays as it is; of the history only the old passwords are gone.
+    assert_eq!(report["left"]["settings"][0]["entity"], "settings emailConfiguration", "{report}");
+    assert_eq!(report["history"]["tables"][0]["scrubbed"], 1, "{report}");
     let after = snapshot::rows(&database).await;
-    for table in ["openmetadata_settings", "entity_extension", "change_event", "entity_relationship"] {
+    for table in ["openmetadata_settings", "change_event", "entity_relationship"] {
         let rows = &before[table];
         assert!(!rows.is_empty() && rows.iter().all(|row| after[table].contains(row)), "{table}");
     }
@@ -141,6 +143,51 @@ async fn every_recorded_password_moves_to_the_vault_and_is_served_as_a_reference
         (&0.into(), &0.into()),
         "{again}"
     );
+}
+
+/// The texts that the keys open, and those of `passwords`, that stand in a file or an output.
+fn found_in(bytes: &[u8], keys: &FernetKeys, passwords: &[String]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut found: Vec<String> =
+        passwords.iter().filter(|password| text.contains(password.as_str())).cloned().collect();
+    for (at, _) in text.match_indices("gAAAAA") {
+        let is_of_token = |c: &char| c.is_ascii_alphanumeric() || "-_=".contains(*c);
+        let token: String = text[at..].chars().take_while(is_of_token).collect();
+        found.extend(keys.decrypt(&token).map(|opened| opened.expose().to_owned()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_token_that_opens_and_no_password_is_left_in_the_files_or_said() {
+    let (folder, recording) = (scratch(), Recording::read());
+    let vault = VaultServer::start(folder.path()).await;
+    load(folder.path(), &vault, &recording, State::Before).await;
+    let keys = FernetKeys::parse(&SecretValue::new(recording.fernet_key())).unwrap();
+    let values = fields(&recording, State::Before).into_iter().map(|field| field.value);
+    let mut passwords: Vec<String> =
+        values.filter(|value| !value.is_empty() && !value.starts_with("secret:")).collect();
+    passwords.extend(["dummy-pg-shop-1", "dummy-smtp"].map(str::to_owned));
+    let data = folder.path().join("data");
+    let in_files = || -> Vec<String> {
+        let files = std::fs::read_dir(&data).unwrap().map(|file| file.unwrap().path());
+        files.flat_map(|file| found_in(&std::fs::read(file).unwrap(), &keys, &passwords)).collect()
+    };
+    assert!(in_files().len() > passwords.len() / 2, "before, they are there");
+
+    let run = Program::new(folder.path())
+        .args(["migrate-secrets", "-c", CONFIG, "--data-dir", "data", "--include-settings", "--json"])
+        .env("RUST_LOG", "trace")
+        .run()
+        .await
+        .ended_with(0);
+    assert_eq!(in_files(), Vec::<String>::new());
+    for output in [&run.stdout, &run.stderr] {
+        assert_eq!(found_in(output.as_bytes(), &keys, &passwords), Vec::<String>::new());
+    }
+    let report = run.json();
+    assert_eq!(report["left"]["settings"], serde_json::json!([]), "{report}");
+    assert_eq!(report["history"]["reclaimed"], true, "{report}");
 }
 
 #[tokio::test]

@@ -34,6 +34,10 @@ pub enum Step {
     ValuesRenewed,
     /// It is committed; other documents still have theirs encrypted with an old key.
     RenewalCommitted,
+    /// The transaction holds a page of the version history without old passwords, but is not committed.
+    HistoryScrubbed,
+    /// That is committed; the room that they leave is not given back yet.
+    HistoryCommitted,
 }
 
 impl Step {
@@ -54,6 +58,8 @@ impl Step {
         Self::OldSecretDeleted,
         Self::ValuesRenewed,
         Self::RenewalCommitted,
+        Self::HistoryScrubbed,
+        Self::HistoryCommitted,
     ];
 
     /// The step's name in the variable `FAILPOINTS`.
@@ -74,6 +80,8 @@ impl Step {
             Self::OldSecretDeleted => "old-secret-deleted",
             Self::ValuesRenewed => "values-renewed",
             Self::RenewalCommitted => "renewal-committed",
+            Self::HistoryScrubbed => "history-scrubbed",
+            Self::HistoryCommitted => "history-committed",
         }
     }
 }
@@ -109,9 +117,11 @@ mod tests {
                 | Step::VaultPutRight
                 | Step::OldSecretDeleted
                 | Step::ValuesRenewed
-                | Step::RenewalCommitted => {}
+                | Step::RenewalCommitted
+                | Step::HistoryScrubbed
+                | Step::HistoryCommitted => {}
             }
         }
-        assert_eq!(Step::ALL.len(), 15);
+        assert_eq!(Step::ALL.len(), 17);
     }
 }

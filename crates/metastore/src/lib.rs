@@ -1,7 +1,8 @@
 //! The metadata database: OpenMetadata's entity tables, and Strongroom's own beside them, in SQLite, PostgreSQL, MySQL or MariaDB.
 //!
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
-//! [`rows`] (entities), [`relationships`], [`history`], [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`], [`stock`]
+//! [`rows`] (entities), [`relationships`], [`history`], [`copies`] (what a migration takes passwords
+//! out of), [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`], [`stock`]
 //! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text). OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
@@ -36,6 +37,7 @@
 //! never called from here, so no row is ever locked while the network is waited for.
 
 mod connecting;
+pub mod copies;
 mod dialect;
 pub mod documents;
 pub mod error;
@@ -58,6 +60,7 @@ pub mod stock;
 pub mod testing;
 mod transaction;
 
+pub use copies::{CopyKey, CopyTable, StoredCopy};
 pub use documents::{DocumentTable, StoredDocument};
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};

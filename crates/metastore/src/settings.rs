@@ -42,6 +42,21 @@ impl Metastore {
         Ok(stored.unwrap_or_else(|| value.to_owned()))
     }
 
+    /// Stores a setting of ours in place of the one that is there.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let insert = Insert {
+            table: "strongroom_setting",
+            columns: &[("name", "?"), ("value", "?")],
+            existing: Existing::BecomesNew(&["name"]),
+        };
+        self.repeat(|| self.sql(&insert.query(self.dialect, 1)).text(name).text(value).execute(&self.writer))
+            .await?;
+        Ok(())
+    }
+
     /// The id of this installation, made when it is first asked for. Owner tags carry it, so that two installations
     /// can share a vault. `None` on a database that has none yet and may not be written to.
     ///

@@ -51,6 +51,8 @@ impl Start {
                 OldSecretDeleted,
                 ValuesRenewed,
                 RenewalCommitted,
+                HistoryScrubbed,
+                HistoryCommitted,
             ],
         }
     }
@@ -66,6 +68,12 @@ const KINDS: &[(EntityKind, &str, [&str; 2])] = &[
     (EntityKind::DashboardService, "Metabase", ["password", "apiKey"]),
     (EntityKind::MessagingService, "Redpanda", ["saslPassword", "basicAuthUserInfo"]),
 ];
+
+/// Earlier documents: as many as make three pages.
+const VERSIONS: u32 = 150;
+
+/// What the passwords in them begin with.
+const OLD: &str = "the old dummy ";
 
 /// The services of each kind.
 const SERVICES: &[(&str, Found)] =
@@ -117,9 +125,32 @@ async fn prepare(installation: &Installation<'_>) -> Values {
             transaction.insert(*kind, &name_hash(service), &document).await.unwrap();
         }
     }
+    for number in 1..=VERSIONS {
+        let document = old_version(installation, number);
+        let id = random.uuid();
+        transaction.keep_version(EntityKind::DatabaseService, id, &document).await.unwrap();
+    }
     transaction.commit().await.unwrap();
     metastore.close().await;
     values
+}
+
+/// An earlier document of a service that is gone by now.
+fn old_version(installation: &Installation<'_>, number: u32) -> serde_json::Value {
+    let password = installation.keys().encrypt(&SecretValue::new(format!("{OLD}{number}")));
+    json!({"name": "gone", "serviceType": "Snowflake", "connection": {"config": {"password": password}}, "version": number})
+}
+
+/// Insists that no earlier document holds a password.
+async fn assert_scrubbed(installation: &Installation<'_>, when: &str) {
+    let file = std::fs::read(installation.database()).unwrap();
+    let text = String::from_utf8_lossy(&file);
+    for (at, _) in text.match_indices("gAAAAA") {
+        let token: String =
+            text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_=".contains(*c)).collect();
+        let opened = installation.keys().decrypt(&token);
+        assert!(opened.is_err(), "{when}: the database's file still holds a token that opens");
+    }
 }
 
 async fn stand_in(vault: &VaultServer, name: &str, value: &str, found: Found) {
@@ -145,6 +176,7 @@ async fn assert_converges(installation: &Installation<'_>, values: &Values, when
     installation.migrate().await;
     assert_eq!(installation.values().await, *values, "{when}");
     installation.assert_settled(&BTreeSet::new()).await;
+    assert_scrubbed(installation, when).await;
     let again = installation.migrate().await;
     assert_eq!(
         (&again["entities"]["changed"], &again["secrets"]["written"]),

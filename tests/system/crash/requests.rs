@@ -54,6 +54,8 @@ impl Request {
         use Step::*;
         match self {
             Self::Create | Self::Put | Self::Patch => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 SecretRecovered,
                 SecretAdopted,
                 VersionVerified,
@@ -66,6 +68,8 @@ impl Request {
                 RenewalCommitted,
             ],
             Self::CreateOverDeleted => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 SecretAdopted,
                 VersionVerified,
                 SecretDeleted,
@@ -77,6 +81,8 @@ impl Request {
                 RenewalCommitted,
             ],
             Self::CreateByAdopting => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 SecretRecovered,
                 VersionWritten,
                 VersionVerified,
@@ -89,6 +95,8 @@ impl Request {
                 RenewalCommitted,
             ],
             Self::Clear | Self::Delete => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 IntentsOpened,
                 BeforeRecorded,
                 SecretRecovered,
@@ -146,7 +154,9 @@ fn has_taken_effect(step: Step) -> bool {
         | Step::OlderVersionSet => false,
         Step::Committed | Step::SecretDeleted | Step::VaultPutRight | Step::OldSecretDeleted => true,
         // No request passes them.
-        Step::ValuesRenewed | Step::RenewalCommitted => false,
+        Step::ValuesRenewed | Step::RenewalCommitted | Step::HistoryScrubbed | Step::HistoryCommitted => {
+            false
+        }
     }
 }
 

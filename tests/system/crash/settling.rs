@@ -37,6 +37,8 @@ impl Left {
         use Step::*;
         match self {
             Self::FirstVersion | Self::Recovered | Self::Unreferenced => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 IntentsOpened,
                 BeforeRecorded,
                 SecretRecovered,
@@ -51,6 +53,8 @@ impl Left {
                 RenewalCommitted,
             ],
             Self::NewerVersion => &[
+                HistoryScrubbed,
+                HistoryCommitted,
                 IntentsOpened,
                 BeforeRecorded,
                 SecretRecovered,

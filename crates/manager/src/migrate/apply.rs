@@ -32,6 +32,8 @@ pub(super) struct Run<'a> {
     log: Log,
     /// The entities that failed, which no later pass tries again.
     failed: HashSet<Uuid>,
+    /// Whether it ended before it had gone through everything.
+    ended_early: bool,
     /// When a row was changed last.
     pub(super) last_change: Option<Instant>,
 }
@@ -93,11 +95,27 @@ impl Manager {
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
         let log = Log::of(run, plan.report.entities.seen);
         let (failed, last_change) = (HashSet::new(), None);
-        let mut run = Run { manager: self, options, plan, custom, report, log, failed, last_change };
+        let mut run = Run {
+            manager: self,
+            options,
+            plan,
+            custom,
+            report,
+            log,
+            failed,
+            ended_early: false,
+            last_change,
+        };
         watcher.total(plan.report.entities.seen);
+        if self.is_managed() && plan.report.entities.changed > 0 {
+            self.owe_reclaim().await?;
+        }
         run.all_passes(watcher).await?;
         run.log.note_now(self).await?;
-        let mut report = run.report;
+        let (ended_early, mut report) = (run.ended_early, run.report);
+        if !ended_early {
+            self.end_with_history(&mut report, options, watcher).await;
+        }
         report.seconds = started.elapsed().as_secs_f64();
         let outcome = if report.is_whole() { "done" } else { "incomplete" };
         self.store.end_run(report.run, self.clock.now_millis(), outcome).await?;
@@ -322,6 +340,7 @@ impl Run<'_> {
     }
 
     pub(super) fn stopped(&mut self, reason: &str) {
+        self.ended_early = true;
         let error =
             format!("the migration ended early, since {reason}: run it again to go on where it stopped");
         self.report.add_failure(Failure { entity: String::new(), field: String::new(), error });

@@ -6,13 +6,18 @@ use strongroom_entities::unlisted::is_option;
 use strongroom_entities::{EntityKind, FieldPath, secret_options};
 use strongroom_metastore::Row;
 
-use super::MigrateOptions;
 use super::inventory::Content;
+use super::report::MOST;
+use super::{MigrateError, MigrateOptions};
 use crate::sorting::fully_qualified_name;
 use crate::{Keeping, Manager};
 
+/// Tables with secrets in columns of their own, or of sessions.
+const TABLES: [&str; 4] = ["oauth_clients", "oauth_access_tokens", "oauth_refresh_tokens", "user_tokens"];
+
 /// What stays as it is. Names and places, no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Leftovers {
     /// Entities with a connection of a type that the catalogue does not have.
     pub unknown_types: Vec<UnknownType>,
@@ -22,10 +27,13 @@ pub struct Leftovers {
     pub settings: Vec<LeftField>,
     /// Tables with secrets that are no documents, and how many rows of each hold some.
     pub tables: Vec<LeftTable>,
+    /// How many more there are of the first three, which are not listed.
+    pub unlisted: u64,
 }
 
 /// An entity that is left untouched, since nobody knows which of its fields are secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UnknownType {
     /// The entity.
     pub entity: String,
@@ -37,6 +45,7 @@ pub struct UnknownType {
 
 /// A field that is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LeftField {
     /// The entity.
     pub entity: String,
@@ -46,6 +55,7 @@ pub struct LeftField {
 
 /// A table whose secrets are left as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LeftTable {
     /// Its name.
     pub table: String,
@@ -60,10 +70,17 @@ impl Leftovers {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        self.unknown_types.extend_from_slice(&other.unknown_types);
-        self.options.extend_from_slice(&other.options);
-        self.settings.extend_from_slice(&other.settings);
+        self.unlisted += add(&mut self.unknown_types, &other.unknown_types)
+            + add(&mut self.options, &other.options)
+            + add(&mut self.settings, &other.settings);
     }
+}
+
+/// Adds to a list, as long as anybody would read it. Answers how many are not in it.
+fn add<T: Clone>(list: &mut Vec<T>, more: &[T]) -> u64 {
+    let room = MOST.saturating_sub(list.len()).min(more.len());
+    list.extend_from_slice(&more[..room]);
+    (more.len() - room) as u64
 }
 
 /// The fields of a row that are worked on, and what of it is left.
@@ -112,6 +129,17 @@ impl Manager {
             }
         }
         (fields, left)
+    }
+
+    /// The tables whose secrets only OpenMetadata's own server can use.
+    pub(super) async fn left_tables(&self) -> Result<Vec<LeftTable>, MigrateError> {
+        let mut left = Vec::new();
+        for table in TABLES {
+            if let Some(rows) = self.store.count_encrypted(table).await?.filter(|rows| *rows > 0) {
+                left.push(LeftTable { table: table.to_owned(), rows });
+            }
+        }
+        Ok(left)
     }
 
     fn takes_settings(&self, content: &Content, options: &MigrateOptions) -> bool {

@@ -10,6 +10,7 @@ mod apply;
 mod back;
 mod clean;
 mod course;
+mod history;
 pub(crate) mod inventory;
 mod leads;
 pub(crate) mod leftovers;
@@ -31,6 +32,7 @@ use crate::error::WriteError;
 
 pub(crate) use apply::MIGRATION_HOLDER;
 pub use apply::holder;
+pub use history::{CopyCounts, HistoryReport};
 pub use leftovers::{LeftField, LeftTable, Leftovers, UnknownType};
 pub use options::{MigrateOptions, OwnReferences};
 pub use plan::{Estimate, KindCounts, Plan, PlannedAction, PlannedField};

@@ -19,6 +19,8 @@ pub struct MigrateOptions {
     pub include_options: bool,
     /// Secrets of settings, event subscriptions and applications move too.
     pub include_settings: bool,
+    /// Old passwords stay in the version history and in the events.
+    pub keep_history: bool,
     /// Which entities are meant.
     pub selection: Selection,
     /// What becomes of references that users typed, where they would no longer resolve.

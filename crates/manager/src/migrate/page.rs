@@ -103,7 +103,8 @@ impl Manager {
     }
 }
 
-fn is_meant(entry: &Entry, options: &MigrateOptions) -> bool {
+/// Whether a migration is about an entity.
+pub(super) fn is_meant(entry: &Entry, options: &MigrateOptions) -> bool {
     let name = entry.row.json.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
     options.selection.takes(entry.row.kind, &entry.fqn, name)
 }

@@ -83,6 +83,9 @@ pub struct Plan {
     pub estimate: Estimate,
     /// What the plan was made from: another one says that the database has changed since.
     pub fingerprint: String,
+    /// Whether values go to a vault; else they come back to the database.
+    #[serde(skip)]
+    pub is_managed: bool,
     /// The names that are soft-deleted in the vault.
     #[serde(skip)]
     pub(super) deleted: Arc<DeletedNames>,
@@ -132,6 +135,7 @@ impl Manager {
                 report: Report { run: self.random.uuid(), ..Report::default() },
                 kinds: Vec::new(),
                 target: self.target(),
+                is_managed: self.is_managed(),
                 estimate: Estimate::default(),
                 fingerprint: String::new(),
                 deleted: Arc::default(),
@@ -159,6 +163,8 @@ impl Manager {
         plan.kinds.retain(|counts| counts.entities.seen > 0);
         plan.estimate = Estimate::of(&plan.report.secrets);
         plan.fingerprint = planner.fingerprint.finish();
+        plan.report.left.tables = self.left_tables().await?;
+        plan.report.history = self.survey_history(&plan, options).await?;
         Ok(plan)
     }
 

@@ -3,11 +3,12 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::history::HistoryReport;
 use super::leftovers::Leftovers;
 
 /// How many conflicts and failures a report lists, and how much that stays. The others are only counted: nobody reads more, and
 /// the memory stays flat.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What came of a migration, or what a plan says would come of it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,6 +37,8 @@ pub struct Report {
     /// How often the tables were gone through.
     #[serde(skip_serializing_if = "is_zero")]
     pub passes: u64,
+    /// Old passwords in the version history and in events.
+    pub history: HistoryReport,
 }
 
 /// Entities by what became of them: `seen = changed + unchanged + failed`.

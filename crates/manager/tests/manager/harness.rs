@@ -181,8 +181,7 @@ impl World {
 
     /// Puts a document into the database as it is written.
     pub(crate) async fn plant_text(&self, kind: EntityKind, text: &str) {
-        let options =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
         let mut connection = options.connect().await.unwrap();
         let hash = format!("hash of {}", text.len());
         let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
@@ -190,10 +189,44 @@ impl World {
         connection.close().await.unwrap();
     }
 
+    /// Puts an event into a table of events, which is made if it is not there.
+    pub(crate) async fn plant_event(&self, table: &str, event: &Value) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+        let mut connection = options.connect().await.unwrap();
+        let (sql, column) = match table {
+            "audit_log_event" => (
+                "CREATE TABLE IF NOT EXISTS audit_log_event (id INTEGER PRIMARY KEY AUTOINCREMENT, event_json TEXT NOT NULL)",
+                "event_json",
+            ),
+            _ => ("SELECT 1", "json"),
+        };
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+        let insert = format!("INSERT INTO {table} ({column}) VALUES (?)");
+        sqlx::query(sqlx::AssertSqlSafe(insert))
+            .bind(event.to_string())
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// The file of the database.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("metastore.db")
+    }
+
+    /// Everything in the database's files, log and all.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+        }
+        bytes
+    }
+
     /// All documents of a kind as they are written, in the order of their ids.
     pub(crate) async fn stored_texts(&self, kind: EntityKind) -> Vec<String> {
-        let options =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
         let mut connection = options.connect().await.unwrap();
         let sql = format!("SELECT json FROM {} ORDER BY id", kind.table());
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()

@@ -5,6 +5,7 @@
 mod actions;
 mod changing;
 mod harness;
+mod history;
 mod leftovers;
 mod migrating;
 mod orphaned;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the functions here serve tests only")]
 
 mod concurrency;
+mod copies;
 mod entities;
 mod fixtures;
 mod intents;

@@ -31,6 +31,9 @@ pub(super) fn tell_leftovers(out: &mut impl Write, left: &Leftovers) -> Result<(
         &left.settings,
         "stays in the database, since OpenMetadata's own server does not look for it in a vault (--include-settings)",
     )?;
+    if left.unlisted > 0 {
+        writeln!(out, "left: {} more of these, which are not listed", left.unlisted)?;
+    }
     for table in &left.tables {
         writeln!(
             out,

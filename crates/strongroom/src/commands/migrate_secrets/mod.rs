@@ -1,6 +1,7 @@
 //! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them, or where another does.
 
 mod actions;
+mod history;
 mod leftovers;
 mod options;
 mod places;

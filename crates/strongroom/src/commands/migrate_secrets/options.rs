@@ -21,6 +21,9 @@ pub(crate) struct Decisions {
     /// Move secrets of settings, event subscriptions and apps too; OpenMetadata's own server does not resolve references there
     #[arg(long)]
     include_settings: bool,
+    /// Leave old passwords in the version history and in events, and say how many rows hold some
+    #[arg(long)]
+    keep_history: bool,
     /// What becomes of references that users typed, where they would no longer resolve [default: a conflict]
     #[arg(long, value_enum, value_name = "WHAT")]
     own_references: Option<Own>,
@@ -50,6 +53,7 @@ impl Decisions {
             skip_conflicts: self.skip_conflicts,
             include_options: self.include_options,
             include_settings: self.include_settings,
+            keep_history: self.keep_history,
             own_references: match self.own_references {
                 None => OwnReferences::Conflict,
                 Some(Own::Copy) => OwnReferences::Copy,

@@ -9,6 +9,7 @@ use strongroom_entities::EntityKind;
 use strongroom_manager::migrate::{KindCounts, Plan, PlannedAction, PlannedField, Watcher};
 use tokio::time::Instant;
 
+use super::history::tell_planned_history;
 use super::progress::Bar;
 use super::report_output::tell_troubles;
 
@@ -204,6 +205,7 @@ fn summarize(out: &mut impl Write, plan: &Plan) -> Result<()> {
             estimate.seconds_under_quota
         )?;
     }
+    tell_planned_history(out, &plan.report.history, plan.is_managed)?;
     tell_troubles(out, &plan.report)?;
     if !plan.report.conflicts.is_empty() {
         writeln!(out, "Nothing was written. Settle the conflicts, or do the rest with --skip-conflicts.")?;

@@ -5,6 +5,7 @@ use std::io::{Write, stdout};
 use anyhow::{Context, Result};
 use strongroom_manager::migrate::{Failure, Report};
 
+use super::history::tell_history;
 use super::leftovers::tell_leftovers;
 
 /// Shows what a migration did.
@@ -27,6 +28,7 @@ pub(crate) fn tell_report(report: &Report, json: bool) -> Result<()> {
         secrets.returned,
         secrets.kept
     )?;
+    tell_history(&mut out, &report.history)?;
     tell_troubles(&mut out, report)?;
     if secrets.verified > 0 {
         writeln!(out, "This was run {}; --rollback with that id brings back what it moved.", report.run)?;
