@@ -7,10 +7,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 use strongroom_entities::{EntityKind, FernetKeys, name_hash};
-use strongroom_metastore::{Access, Metastore, Options};
+use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::{Access, Location, Metastore, Options};
 use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::fixtures::services;
 use strongroom_tests::vault::USER;
@@ -24,15 +25,26 @@ const GLANCE: Duration = Duration::from_millis(1);
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many services with one password each
-    #[arg(long, default_value_t = 1000)]
-    services: u32,
+    /// How many services with one password each; several numbers are measured one after the other
+    #[arg(long, value_delimiter = ',', default_value = "1000")]
+    services: Vec<u32>,
+    /// Where the metadata lies
+    #[arg(long, value_enum, default_value_t = Database::Sqlite)]
+    database: Database,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
     /// What `cargo bench` always says
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// The databases that can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+    Mysql,
 }
 
 /// What a migration took.
@@ -45,41 +57,59 @@ struct Migration {
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
-    assert!(arguments.services > 0, "a migration of nothing says nothing");
+    let mut results = Vec::new();
+    for services in &arguments.services {
+        assert!(*services > 0, "a migration of nothing says nothing");
+        let result = measure(arguments.database, *services).await;
+        if !arguments.json {
+            print_table(&result);
+        }
+        results.push(result);
+    }
+    if arguments.json {
+        println!("{:#}", Value::from(results));
+    }
+}
+
+/// Migrates a database of its own.
+async fn measure(database: Database, services: u32) -> Value {
     let folder = scratch();
     let folder = folder.path();
-
     let key = FernetKeys::generate(&SystemRandom);
     let keys = FernetKeys::parse(&key).expect("a key that was just made");
     let vault = VaultServer::start(folder).await;
-    metadata::write_configuration(folder, &metadata::configuration(&vault, key.expose()));
+    let mut configuration = metadata::configuration(&vault, key.expose());
     let data = folder.join("data");
     std::fs::create_dir(&data).expect("a data folder");
-    let database = data.join("metastore.db");
-    services::metastore_with_services(&database, arguments.services, &keys).await;
+    let location = match database {
+        Database::Sqlite => Location::Sqlite(data.join("metastore.db")),
+        Database::Postgres | Database::Mysql => {
+            let kind = if database == Database::Postgres { Kind::Postgres } else { Kind::Mysql };
+            let database = TestDatabase::new(kind).await;
+            configuration["database"] = database.section();
+            database.location
+        }
+    };
+    metadata::write_configuration(folder, &configuration);
+    services::fill_with_services(location.clone(), services, &keys).await;
 
     let migration = migrate(folder).await;
-    let expected = u64::from(arguments.services);
-    assert_eq!(migration.report["secrets"]["verified"], expected, "{}", migration.report);
+    assert_eq!(migration.report["secrets"]["verified"], u64::from(services), "{}", migration.report);
     let vault_peak = vault.peak_memory();
-    let resolve = resolve(&vault, folder, &database, arguments.services).await;
+    let resolve = resolve(&vault, folder, location, services).await;
 
     let seconds = migration.time.as_secs_f64();
-    let result = json!({
-        "services": arguments.services,
+    json!({
+        "database": format!("{database:?}"),
+        "services": services,
         "migrate": {
             "seconds": seconds,
-            "secretsPerSecond": f64::from(arguments.services) / seconds,
+            "secretsPerSecond": f64::from(services) / seconds,
             "peakMemoryBytes": migration.peak,
         },
         "vault": {"peakMemoryBytes": vault_peak},
         "resolve": {"runs": RESOLVES, "medianMilliseconds": resolve.as_secs_f64() * 1e3},
-    });
-    if arguments.json {
-        println!("{result:#}");
-    } else {
-        print_table(&result);
-    }
+    })
 }
 
 /// Runs `strongroom migrate-secrets`, from the start of the process to its end.
@@ -103,9 +133,9 @@ async fn migrate(folder: &Path) -> Migration {
 }
 
 /// Runs `strongroom resolve` for references spread over the database and answers the median of the times.
-async fn resolve(vault: &VaultServer, folder: &Path, database: &Path, services: u32) -> Duration {
+async fn resolve(vault: &VaultServer, folder: &Path, location: Location, services: u32) -> Duration {
     let environment = vault.environment(&USER).await;
-    let options = Options::new(database.to_owned(), Access::ReadOnly);
+    let options = Options::new(location, Access::ReadOnly);
     let metastore = Metastore::open(&options).await.expect("the database");
     let mut times = Vec::new();
     for run in 0..RESOLVES {
@@ -129,7 +159,8 @@ async fn resolve(vault: &VaultServer, folder: &Path, database: &Path, services: 
 fn print_table(result: &Value) {
     let number = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN);
     let mebibytes = |pointer: &str| number(pointer) / f64::from(1 << 20);
-    println!("{:>10}  services, one password each", result["services"]);
+    let database = result["database"].as_str().unwrap_or_default();
+    println!("{:>10}  services, one password each, in {database}", result["services"]);
     println!("{:>10.2}  seconds for migrate-secrets", number("/migrate/seconds"));
     println!("{:>10.0}  secrets per second", number("/migrate/secretsPerSecond"));
     println!("{:>10.1}  MiB peak memory of migrate-secrets", mebibytes("/migrate/peakMemoryBytes"));

@@ -7,6 +7,7 @@ mod clients;
 mod connections;
 mod crash;
 mod credentials;
+mod databases;
 mod faults_on_the_way;
 mod migration;
 mod ops_script;

@@ -3,10 +3,12 @@
 use std::process::Command;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
     cargo, debian,
+    mysql::{self, Flavour, Server},
+    postgres::{self, Cluster},
     process::{exists, heading, run},
 };
 
@@ -69,11 +71,21 @@ struct Resolve {
     json: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+    Mysql,
+}
+
 #[derive(Args)]
 struct Migrate {
-    /// How many services with one password each
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    services: u32,
+    /// How many services with one password each; several numbers are measured one after the other
+    #[arg(long, value_name = "N,…", default_value = "1000")]
+    services: String,
+    /// Where the metadata lies: sqlite, postgres or mysql, of which one is started
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Database::Sqlite)]
+    database: Database,
     /// Print the result as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -93,11 +105,21 @@ impl Bench {
 
 impl Migrate {
     fn run(&self) -> Result<()> {
+        let postgres = (self.database == Database::Postgres).then(Cluster::start_durable).transpose()?;
+        let mysql = self.database == Database::Mysql;
+        let mysql = mysql.then(|| Server::start_durable(Flavour::Mysql)).transpose()?;
         let mut bench = bench("migrate")?;
-        bench.args(["--services", &self.services.to_string()]);
+        bench.args(["--services", &self.services, "--database"]);
+        bench.arg(match self.database {
+            Database::Sqlite => "sqlite",
+            Database::Postgres => "postgres",
+            Database::Mysql => "mysql",
+        });
         if self.json {
             bench.arg("--json");
         }
+        bench.envs(postgres.as_ref().map(|cluster| (postgres::URL, cluster.url())));
+        bench.envs(mysql.as_ref().map(|server| (mysql::MYSQL_URL, server.url())));
         run(&mut bench)
     }
 }

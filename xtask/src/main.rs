@@ -1,7 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 //!
 //! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
-//! ([`python`], [`javascript`], [`go`], [`postgres`], [`debian`]), build the program in the right way and say where it is
+//! ([`python`], [`javascript`], [`go`], [`postgres`], [`mysql`], [`debian`]), build the program in the right way and say where it is
 //! ([`cargo`]), run the tests ([`mod@test`]), measure ([`mod@bench`]), fuzz ([`mod@fuzz`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
 //! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
 #![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
@@ -9,11 +9,13 @@
 mod bench;
 mod cache;
 mod cargo;
+mod databases;
 mod debian;
 mod fuzz;
 mod go;
 mod java;
 mod javascript;
+mod mysql;
 mod postgres;
 mod process;
 mod python;
@@ -38,7 +40,9 @@ enum Chore {
     /// Install and start what the tests need, then run all of them
     Test(test::Test),
     /// Run a command beside a throw-away PostgreSQL
-    WithPostgres(postgres::WithPostgres),
+    WithPostgres(databases::WithPostgres),
+    /// Run a command beside a throw-away PostgreSQL, MySQL and MariaDB
+    WithDatabases(databases::WithDatabases),
     /// Call what reads requests with any bytes
     Fuzz(fuzz::Fuzz),
     /// Measure the program, built for release, on this machine
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().chore {
         Chore::Test(test) => test.run(),
         Chore::WithPostgres(with) => with.run(),
+        Chore::WithDatabases(with) => with.run(),
         Chore::Fuzz(fuzz) => fuzz.run(),
         Chore::Bench(bench) => bench.run(),
     };

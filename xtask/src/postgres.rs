@@ -12,7 +12,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 
 use crate::{
     debian,
@@ -29,37 +28,29 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Somebody else can take the port between our look and the start.
 const TRIES: u32 = 5;
 
-/// Run a command beside a throw-away PostgreSQL, whose URL is in `STRONGROOM_TEST_POSTGRES`
-///
-/// For single tests: `cargo xtask with-postgres -- cargo test -p strongroom-vault`.
-#[derive(Args)]
-pub(crate) struct WithPostgres {
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    command: Vec<String>,
-}
-
-impl WithPostgres {
-    /// Runs the chore.
-    pub(crate) fn run(&self) -> Result<()> {
-        let cluster = Cluster::start()?;
-        let (program, arguments) = self.command.split_first().context("a command")?;
-        run(Command::new(program).args(arguments).env(URL, cluster.url()))
-    }
-}
-
 /// A running cluster; stopped and deleted when dropped.
 pub(crate) struct Cluster {
     programs: PathBuf,
     folder: tempfile::TempDir,
     password: String,
     port: u16,
+    /// Whether what was committed survives the machine, as in earnest.
+    durable: bool,
     server: Option<Child>,
 }
 
 impl Cluster {
     /// Makes a cluster and waits until it answers. Debian's package is installed if there is no PostgreSQL.
     pub(crate) fn start() -> Result<Self> {
+        Self::start_as(false)
+    }
+
+    /// The same, as it would be in earnest: for measurements.
+    pub(crate) fn start_durable() -> Result<Self> {
+        Self::start_as(true)
+    }
+
+    fn start_as(durable: bool) -> Result<Self> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -72,7 +63,7 @@ impl Cluster {
             .prefix("strongroom-postgres-")
             .tempdir()
             .context("cannot make a temporary folder for PostgreSQL")?;
-        let mut cluster = Self { programs, folder, password: password()?, port: 0, server: None };
+        let mut cluster = Self { programs, folder, password: password()?, port: 0, durable, server: None };
         cluster.make()?;
         for _ in 0..TRIES {
             if cluster.serve()? {
@@ -127,7 +118,8 @@ impl Cluster {
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
         // The data are thrown away: nothing needs to survive the machine.
-        for setting in ["fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB"] {
+        let hurry: &[&str] = if self.durable { &[] } else { &["fsync=off", "full_page_writes=off"] };
+        for setting in hurry.iter().chain(&["max_connections=200", "shared_buffers=32MB"]) {
             command.args(["-c", setting]);
         }
         let child = command
@@ -207,7 +199,7 @@ fn unprivileged() -> Result<Option<&'static str>> {
 }
 
 /// 128 bits, so that no other user of the machine becomes the cluster's superuser.
-fn password() -> Result<String> {
+pub(crate) fn password() -> Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut bytes))

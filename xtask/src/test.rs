@@ -7,8 +7,8 @@ use clap::Args;
 
 use crate::{
     cargo::{self, TEST_FEATURES},
+    databases::Databases,
     debian, go, java, javascript,
-    postgres::{self, Cluster},
     process::{exists, heading, run},
     python,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// Install and start what the tests need, then run all of them.
 ///
 /// Builds the program with its crash points, installs the pinned clients of Azure for Python, JavaScript and Go (outside of
-/// the clone, in the user's cache folder), starts a PostgreSQL of its own, and runs the tests of all crates and of the whole
+/// the clone, in the user's cache folder), starts a PostgreSQL, a MySQL and a MariaDB of its own, and runs the tests of all crates and of the whole
 /// system. A thing that cannot be had is an error: no test is left out because of it.
 #[derive(Args)]
 pub(crate) struct Test {
@@ -63,7 +63,7 @@ impl Test {
         let program =
             cargo::build("strongroom", &["--workspace", "--bins", "--tests", "--features", &features])?;
 
-        let cluster = Cluster::start()?;
+        let databases = Databases::start()?;
         heading("Running the tests");
         run(cargo::cargo()?
             .args(["test", "--workspace", "--no-fail-fast", "--features", &features])
@@ -73,7 +73,7 @@ impl Test {
             .env("STRONGROOM_TEST_NODE", javascript.node)
             .env("STRONGROOM_TEST_NODE_MODULES", javascript.modules)
             .env("STRONGROOM_TEST_GO", go)
-            .env(postgres::URL, cluster.url())
+            .envs(databases.variables())
             .envs(java.map(|path| ("STRONGROOM_TEST_JAVA_CLASS_PATH", path)))
             .envs(az.map(|python| ("STRONGROOM_TEST_AZ", python)))
             .arg("--")

@@ -1,5 +1,7 @@
 //! The last step of a write: one transaction that stores documents and completes their intents, and what follows it.
 
+mod together;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -84,13 +86,32 @@ impl Manager {
         &self,
         storings: &[Storing<'_>],
     ) -> Result<Vec<Result<Vec<Intent>, WriteError>>, StoreError> {
+        self.store.repeat(|| self.transact_once(storings)).await
+    }
+
+    async fn transact_once(
+        &self,
+        storings: &[Storing<'_>],
+    ) -> Result<Vec<Result<Vec<Intent>, WriteError>>, StoreError> {
         let mut transaction = self.store.begin().await?;
         let mut outcomes = Vec::with_capacity(storings.len());
-        for storing in storings {
+        if storings.len() > 1 {
+            transaction.mark().await?;
+            match self.put_together(&mut transaction, storings).await {
+                Ok(true) => outcomes.resize_with(storings.len(), || Ok(Vec::new())),
+                Err(again @ StoreError::Again(_)) => return Err(again),
+                // One of them is not as it should be: one by one it will be seen which.
+                Ok(false) | Err(_) => transaction.return_to_mark().await?,
+            }
+        }
+        for storing in storings.iter().skip(outcomes.len()) {
             transaction.mark().await?;
             let outcome = self.put(&mut transaction, storing).await;
-            if outcome.is_err() {
-                transaction.return_to_mark().await?;
+            match &outcome {
+                Ok(_) => {}
+                // A deadlock undoes the whole transaction, marks included.
+                Err(WriteError::Store(StoreError::Again(why))) => return Err(StoreError::Again(why.clone())),
+                Err(_) => transaction.return_to_mark().await?,
             }
             outcomes.push(outcome);
         }
@@ -171,20 +192,8 @@ impl Manager {
             transaction.put_owner(&Owner { name, kind, entity: id, field, version }).await?;
         }
         let owned = transaction.owned_by(id).await?;
-        let references = self.references(kind, id, document);
-        let is_kept = |owner: &Owner, reference: &OwnReference| {
-            owner.name == reference.name && owner.field == reference.field
-        };
-        let own: Vec<_> = references
-            .iter()
-            .filter(|reference| !owned.iter().any(|owner| is_kept(owner, reference)))
-            .cloned()
-            .collect();
+        let (own, dropped) = part(owned, &self.references(kind, id, document));
         transaction.put_own_references(id, &own).await?;
-        let dropped = owned
-            .into_iter()
-            .filter(|owner| !references.iter().any(|reference| is_kept(owner, reference)))
-            .collect();
         if storing.keep_dropped {
             return self.disown(transaction, dropped).await;
         }
@@ -244,6 +253,16 @@ impl Manager {
 
     /// Removes an entity's row and everything that hangs on it, in one transaction.
     pub(crate) async fn remove(&self, kind: EntityKind, id: Uuid) -> Result<Vec<Intent>, WriteError> {
+        let removed = self.store.repeat(|| async {
+            match self.remove_once(kind, id).await {
+                Err(WriteError::Store(again @ StoreError::Again(_))) => Err(again),
+                done => Ok(done),
+            }
+        });
+        removed.await?
+    }
+
+    async fn remove_once(&self, kind: EntityKind, id: Uuid) -> Result<Vec<Intent>, WriteError> {
         let mut transaction = self.store.begin().await?;
         if transaction.lock(kind, id).await?.is_none() {
             return Err(WriteError::NotFound);
@@ -269,6 +288,24 @@ impl Manager {
             }
         }
     }
+}
+
+/// Parts an entity's references into the users' own, and the secrets kept for it into those that it still refers to and those that
+/// it does not; the latter are answered.
+fn part(owned: Vec<Owner>, references: &[OwnReference]) -> (Vec<OwnReference>, Vec<Owner>) {
+    let is_kept = |owner: &Owner, reference: &OwnReference| {
+        owner.name == reference.name && owner.field == reference.field
+    };
+    let own = references
+        .iter()
+        .filter(|reference| !owned.iter().any(|owner| is_kept(owner, reference)))
+        .cloned()
+        .collect();
+    let dropped = owned
+        .into_iter()
+        .filter(|owner| !references.iter().any(|reference| is_kept(owner, reference)))
+        .collect();
+    (own, dropped)
 }
 
 fn journal_entry(placed: &Placed) -> JournalEntry {

@@ -2,7 +2,7 @@
 //!
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
 //! [`rows`] (entities), [`relationships`], [`history`], [`copies`] (what a migration takes passwords
-//! out of), [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`], [`stock`]
+//! out of), [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
 //! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text). OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
@@ -48,6 +48,7 @@ pub mod location;
 pub mod lock;
 mod metastore;
 pub mod owners;
+pub mod pages;
 pub mod relationships;
 pub mod rows;
 pub mod runs;

@@ -175,9 +175,12 @@ impl Metastore {
         Statement::new(self.dialect, query)
     }
 
-    /// Does `work` again if the database could not do it just now and has undone what there was of it: for work that is a
-    /// statement or a transaction of its own.
-    pub(crate) async fn repeat<T, F>(&self, work: impl Fn() -> F) -> Result<T, StoreError>
+    /// Does `work` again, a few times, if the database could not do it just now and has undone what there was of it: for work that
+    /// is a statement or a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Again`] if it never could; any other at once.
+    pub async fn repeat<T, F>(&self, work: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {

@@ -10,7 +10,7 @@ use crate::insert::{BATCH, Existing, Insert};
 use crate::statement::marks;
 use crate::{Metastore, StoreError, Transaction};
 
-const OWNER: &str = "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner";
+pub(crate) const SELECT: &str = "SELECT name, entity_type, entity_id, field, version FROM strongroom_owner";
 
 /// The field that a secret of ours is kept for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Metastore {
             return Ok(None);
         }
         let row =
-            self.sql(&format!("{OWNER} WHERE name_key = ?")).bind(name.key()).row(&self.readers).await?;
+            self.sql(&format!("{SELECT} WHERE name_key = ?")).bind(name.key()).row(&self.readers).await?;
         row.map(|row| decode(&row)).transpose()
     }
 
@@ -80,7 +80,7 @@ impl Metastore {
         if !self.has_own_tables || entities.is_empty() {
             return Ok(Vec::new());
         }
-        let query = format!("{OWNER} WHERE entity_id IN ({})", marks(entities.len()));
+        let query = format!("{SELECT} WHERE entity_id IN ({})", marks(entities.len()));
         self.sql(&query).texts(entities).rows(&self.readers).await?.iter().map(decode).collect()
     }
 }
@@ -91,7 +91,7 @@ impl Transaction {
     /// # Errors
     /// If the database fails.
     pub async fn owned_by(&mut self, entity: Uuid) -> Result<Vec<Owner>, StoreError> {
-        let query = format!("{OWNER} WHERE entity_id = ? ORDER BY field");
+        let query = format!("{SELECT} WHERE entity_id = ? ORDER BY field");
         let rows = self.sql(&query).bind(entity.to_string()).rows(&mut *self.inner).await?;
         rows.iter().map(decode).collect()
     }
@@ -162,6 +162,10 @@ impl Transaction {
             .bind(entity.to_string())
             .execute(&mut *self.inner)
             .await?;
+        self.add_own_references(references).await
+    }
+
+    pub(crate) async fn add_own_references(&mut self, references: &[OwnReference]) -> Result<(), StoreError> {
         let insert = Insert {
             table: "strongroom_own_reference",
             columns: &[("name_key", "?"), ("entity_id", "?"), ("field", "?"), ("entity_type", "?")],
@@ -192,7 +196,7 @@ impl Transaction {
     }
 }
 
-fn decode(row: &AnyRow) -> Result<Owner, StoreError> {
+pub(crate) fn decode(row: &AnyRow) -> Result<Owner, StoreError> {
     let name: String = row.try_get("name")?;
     let broken = |reason: &str| StoreError::BrokenRow {
         table: "strongroom_owner",

@@ -225,7 +225,7 @@ impl Transaction {
 }
 
 /// The column that a row is found by, as text. Settings are numbered.
-fn id_column(kind: EntityKind) -> &'static str {
+pub(crate) fn id_column(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Setting => "{text id}",
         _ => "id",
@@ -233,19 +233,19 @@ fn id_column(kind: EntityKind) -> &'static str {
 }
 
 /// What stands in that column. The number of a setting is the number in its id.
-fn id_text(kind: EntityKind, id: Uuid) -> String {
+pub(crate) fn id_text(kind: EntityKind, id: Uuid) -> String {
     match kind {
         EntityKind::Setting => id.as_u128().to_string(),
         _ => id.to_string(),
     }
 }
 
-fn select(kind: EntityKind, condition: &str) -> String {
+pub(crate) fn select(kind: EntityKind, condition: &str) -> String {
     let (id, hash, table) = (id_column(kind), kind.hash_column(), kind.table());
     format!("SELECT {id} AS id, {hash} AS hash, {{json}} AS document FROM {table} WHERE {condition}")
 }
 
-fn decode(kind: EntityKind, row: &AnyRow) -> Result<Row, StoreError> {
+pub(crate) fn decode(kind: EntityKind, row: &AnyRow) -> Result<Row, StoreError> {
     let id: String = row.try_get("id")?;
     let broken = |reason: String| StoreError::BrokenRow { table: kind.table(), id: id.clone(), reason };
     let document: String = row.try_get("document")?;

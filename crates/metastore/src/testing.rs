@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use strongroom_secrets::SecretValue;
 use tempfile::TempDir;
@@ -89,24 +90,23 @@ impl TestDatabase {
         run(&self.location, statements).await;
     }
 
-    /// `database.url`, `user` and `password` as they stand in `openmetadata.yaml`.
-    pub fn settings(&self) -> String {
-        match &self.location {
-            Location::Sqlite(path) => format!("  url: 'sqlite:{}'\n", path.display()),
-            Location::Server(server) => format!(
-                "  url: 'jdbc:{}://{}:{}/{}?allowPublicKeyRetrieval=true&useSSL=false'\n  user: '{}'\n  password: '{}'\n  \
-                 maxSize: {CONNECTIONS}\n",
-                match server.kind {
-                    ServerKind::Postgres => "postgresql",
-                    ServerKind::Mysql => "mysql",
-                },
-                server.host,
-                server.port,
-                server.database,
-                server.user,
-                server.password.as_ref().map_or("", SecretValue::expose),
-            ),
-        }
+    /// The section `database` of `openmetadata.yaml` for it.
+    pub fn section(&self) -> Value {
+        let server = match &self.location {
+            Location::Sqlite(path) => return json!({"url": format!("sqlite:{}", path.display())}),
+            Location::Server(server) => server,
+        };
+        let scheme = match server.kind {
+            ServerKind::Postgres => "postgresql",
+            ServerKind::Mysql => "mysql",
+        };
+        let parameters = "allowPublicKeyRetrieval=true&useSSL=false&serverTimezone=UTC";
+        json!({
+            "url": format!("jdbc:{scheme}://{}:{}/{}?{parameters}", server.host, server.port, server.database),
+            "user": server.user,
+            "password": server.password.as_ref().map_or("", SecretValue::expose),
+            "maxSize": CONNECTIONS.to_string(),
+        })
     }
 }
 

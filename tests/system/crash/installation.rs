@@ -9,7 +9,8 @@ use serde_json::Value;
 use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FernetKeys, walk};
 use strongroom_manager::crash::Step;
-use strongroom_metastore::{Access, IntentState, Metastore, Options, Row};
+use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::{Access, IntentState, Location, Metastore, Options, Row};
 use strongroom_secrets::SecretName;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::vault::{API_VERSION, OFFICER};
@@ -30,6 +31,7 @@ pub(super) struct Installation<'a> {
     vault: &'a VaultServer,
     /// With this every name of a secret begins, so that installations can share a vault.
     prefix: String,
+    location: Location,
     keys: FernetKeys,
     client: Client,
     token: String,
@@ -41,6 +43,11 @@ impl<'a> Installation<'a> {
         Self::with_section(scratch, vault, prefix, Value::Null).await
     }
 
+    /// The same, on a database of some kind.
+    pub(super) async fn on(kind: Kind, scratch: &Path, vault: &'a VaultServer, prefix: &str) -> Self {
+        Self::made(kind, scratch, vault, prefix, Value::Null).await
+    }
+
     /// The same, with a `section` of our own in the configuration.
     pub(super) async fn with_section(
         scratch: &Path,
@@ -48,16 +55,29 @@ impl<'a> Installation<'a> {
         prefix: &str,
         section: Value,
     ) -> Self {
+        Self::made(Kind::Sqlite, scratch, vault, prefix, section).await
+    }
+
+    async fn made(kind: Kind, scratch: &Path, vault: &'a VaultServer, prefix: &str, section: Value) -> Self {
         let folder = scratch.join(prefix);
         fs::create_dir_all(folder.join("data")).unwrap();
         let key = FernetKeys::generate(&SystemRandom);
         let mut configuration = metadata::configuration(vault, key.expose());
         configuration["secretsManagerConfiguration"]["prefix"] = prefix.into();
         configuration["strongroom"] = section;
+        let location = match kind {
+            // Where the commands look for it.
+            Kind::Sqlite => Location::Sqlite(folder.join("data/metastore.db")),
+            _ => {
+                let database = TestDatabase::new(kind).await;
+                configuration["database"] = database.section();
+                database.location
+            }
+        };
         metadata::write_configuration(&folder, &configuration);
         let keys = FernetKeys::parse(&key).unwrap();
         let (client, token) = (vault.client(), vault.token(&OFFICER).await);
-        Self { folder, vault, prefix: prefix.to_owned(), keys, client, token }
+        Self { folder, vault, prefix: prefix.to_owned(), location, keys, client, token }
     }
 
     /// The vault, which survives.
@@ -75,7 +95,12 @@ impl<'a> Installation<'a> {
         &self.keys
     }
 
-    /// The file of the database.
+    /// Where the database lies.
+    pub(super) fn location(&self) -> Location {
+        self.location.clone()
+    }
+
+    /// The file of the database, if it is SQLite's.
     pub(super) fn database(&self) -> PathBuf {
         self.folder.join("data/metastore.db")
     }
@@ -194,7 +219,7 @@ impl<'a> Installation<'a> {
     }
 
     async fn open(&self) -> Metastore {
-        let options = Options::new(self.database(), Access::ReadOnly);
+        let options = Options::new(self.location(), Access::ReadOnly);
         Metastore::open(&options).await.unwrap()
     }
 

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use strongroom_entities::{EntityKind, name_hash};
 use strongroom_manager::crash::Step;
+use strongroom_metastore::testing::Kind;
 use strongroom_metastore::{Access, Metastore, Options};
 use strongroom_secrets::random::SequentialRandom;
 use strongroom_secrets::{Random, SecretValue};
@@ -95,7 +96,7 @@ enum Found {
 /// Fills the database of an installation, and the vault with what the migration will find there. Answers what the fields
 /// resolve to. No two have the same value.
 async fn prepare(installation: &Installation<'_>) -> Values {
-    let options = Options::new(installation.database(), Access::Create);
+    let options = Options::new(installation.location(), Access::Create);
     let metastore = Metastore::open(&options).await.unwrap();
     let random: &dyn Random = &SequentialRandom::default();
     let mut values = Values::new();
@@ -193,45 +194,71 @@ async fn assert_converges(installation: &Installation<'_>, values: &Values, when
 
 /// Kills migrations when they pass each step for the `passing`th time. Each kind of services is a batch of its own, so every
 /// step is passed three times at least.
-async fn killed_at_each_step(passing: u32) {
+async fn killed_at_each_step(kind: Kind, passing: u32) {
     let folder = scratch();
     let vault = VaultServer::start(folder.path()).await;
     for step in Start::Fresh.steps() {
-        let installation = Installation::new(folder.path(), &vault, step.name()).await;
+        let installation = Installation::on(kind, folder.path(), &vault, step.name()).await;
         let values = prepare(&installation).await;
         installation.die_while_migrating(step, passing).await;
-        let when = format!("killed at passing {passing} of {}", step.name());
+        let when = format!("killed at passing {passing} of {} on {kind:?}", step.name());
+        assert_converges(&installation, &values, &when).await;
+    }
+}
+
+/// Kills migrations while they settle what another left.
+async fn killed_at_each_step_of_settling(kind: Kind) {
+    let folder = scratch();
+    let vault = VaultServer::start(folder.path()).await;
+    for step in Start::Resumed.steps() {
+        let installation = Installation::on(kind, folder.path(), &vault, step.name()).await;
+        let values = prepare(&installation).await;
+        // By then every value of a batch is in the vault.
+        installation.die_while_migrating(Step::DocumentStored, 1).await;
+        installation.die_while_migrating(step, 1).await;
+        let when = format!("killed at {} of settling on {kind:?}", step.name());
         assert_converges(&installation, &values, &when).await;
     }
 }
 
 #[tokio::test]
 async fn killed_at_the_first_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(1).await;
+    killed_at_each_step(Kind::Sqlite, 1).await;
 }
 
 #[tokio::test]
 async fn killed_at_the_second_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(2).await;
+    killed_at_each_step(Kind::Sqlite, 2).await;
 }
 
 #[tokio::test]
 async fn killed_at_the_third_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(3).await;
+    killed_at_each_step(Kind::Sqlite, 3).await;
+}
+
+#[tokio::test]
+async fn killed_at_a_step_on_postgresql_it_goes_on() {
+    killed_at_each_step(Kind::Postgres, 2).await;
+}
+
+#[tokio::test]
+async fn killed_at_a_step_on_mysql_it_goes_on() {
+    killed_at_each_step(Kind::Mysql, 2).await;
 }
 
 #[tokio::test]
 async fn killed_while_it_settles_what_another_left_it_goes_on() {
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    for step in Start::Resumed.steps() {
-        let installation = Installation::new(folder.path(), &vault, step.name()).await;
-        let values = prepare(&installation).await;
-        // By then every value of a batch is in the vault.
-        installation.die_while_migrating(Step::DocumentStored, 1).await;
-        installation.die_while_migrating(step, 1).await;
-        assert_converges(&installation, &values, &format!("killed at {} of settling", step.name())).await;
-    }
+    killed_at_each_step_of_settling(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn killed_while_it_settles_on_postgresql_it_goes_on() {
+    killed_at_each_step_of_settling(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn killed_while_it_settles_on_mysql_it_goes_on() {
+    killed_at_each_step_of_settling(Kind::Mysql).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use crate::ownership::FieldOwner;
 
 /// How often a write looks whether a name that is in another's hands has become free.
 const POLL: Duration = Duration::from_millis(50);
+/// How many names are tried for a value.
+const ATTEMPTS: usize = 3;
 
 /// A value with the name that is tried for it.
 #[derive(Debug)]
@@ -34,9 +36,10 @@ impl Manager {
         wanted: &Wanted,
         attempt: usize,
         taken_here: &HashSet<SecretName>,
+        in_use: &HashSet<String>,
     ) -> Result<Result<(SecretName, usize), WriteError>, WriteError> {
         let mut refusal = None;
-        for attempt in attempt..3 {
+        for attempt in attempt..ATTEMPTS {
             let name = match self.candidate(wanted, attempt) {
                 Ok(Some(name)) => name,
                 Ok(None) => continue,
@@ -50,8 +53,10 @@ impl Manager {
             };
             let used_by = if taken_here.contains(&name) {
                 Some("another field of the same change".to_owned())
-            } else {
+            } else if in_use.contains(&name.key()) {
                 self.used_by_other(&name, &wanted.owner).await?
+            } else {
+                None
             };
             match used_by {
                 None => return Ok(Ok((name, attempt))),
@@ -59,6 +64,19 @@ impl Manager {
             }
         }
         Ok(Err(refusal.unwrap_or(WriteError::Changed)))
+    }
+
+    /// The names, without case, of all that could be tried for these values that something in this database uses, be it the very
+    /// field: most are used by nothing, and need no further look.
+    pub(super) async fn names_in_use(&self, wanted: &[&Wanted]) -> Result<HashSet<String>, WriteError> {
+        let tried =
+            wanted.iter().flat_map(|wanted| (0..ATTEMPTS).map(|attempt| self.candidate(wanted, attempt)));
+        // One that cannot be made is told when it is its turn.
+        let names: Vec<SecretName> = tried.filter_map(|name| name.ok().flatten()).collect();
+        let owners = self.store.owners(&names).await?;
+        let mut in_use: HashSet<String> = owners.iter().map(|owner| owner.name.key()).collect();
+        in_use.extend(self.store.names_that_users_typed(&names).await?);
+        Ok(in_use)
     }
 
     /// The names that a value can have, in the order of preference: the one that the row refers to, if it is this field's

@@ -181,11 +181,13 @@ impl Manager {
             wanted.into_iter().enumerate().map(|(index, wanted)| (index, wanted, 0)).collect();
         // Each round tries the next name of whatever is still without one; nothing has more than three.
         while !pending.is_empty() {
+            let in_use = pending.iter().map(|(_, wanted, _)| wanted).collect::<Vec<_>>();
+            let in_use = self.names_in_use(&in_use).await?;
             let mut candidates = Vec::new();
             let mut taken: HashSet<SecretName> =
                 results.iter().flatten().flatten().map(|prepared| prepared.name.clone()).collect();
             for (index, wanted, attempt) in pending.drain(..) {
-                match self.free_name(&wanted, attempt, &taken).await? {
+                match self.free_name(&wanted, attempt, &taken, &in_use).await? {
                     Ok((name, attempt)) => {
                         taken.insert(name.clone());
                         candidates.push(Candidate { index, wanted, attempt, name });

@@ -11,6 +11,7 @@ mod layout;
 mod migration_lock;
 mod opening;
 mod owners;
+mod pages;
 mod small_tables;
 
 /// Makes a test of each function, for each database: `on_all! { a_test, another }` has the tests `a_test::on_sqlite` and so on.
@@ -27,6 +28,16 @@ macro_rules! on_all {
             #[tokio::test]
             async fn on_postgres() {
                 super::$test(&TestDatabase::new(Kind::Postgres).await).await;
+            }
+
+            #[tokio::test]
+            async fn on_mysql() {
+                super::$test(&TestDatabase::new(Kind::Mysql).await).await;
+            }
+
+            #[tokio::test]
+            async fn on_mariadb() {
+                super::$test(&TestDatabase::new(Kind::MariaDb).await).await;
             }
         })+
     };
