@@ -76,6 +76,14 @@ impl Include {
 }
 
 impl Metastore {
+    /// Whether this database has a table for entities of a kind: those of newer kinds are missing in older ones.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn has_kind(&self, kind: EntityKind) -> Result<bool, StoreError> {
+        self.has_table(kind.table()).await
+    }
+
     /// Reads an entity by its id, soft-deleted or not.
     ///
     /// # Errors

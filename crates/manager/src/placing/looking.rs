@@ -164,7 +164,8 @@ impl Manager {
 
     async fn exists(&self, entity: Uuid) -> Result<bool, WriteError> {
         for kind in EntityKind::WITH_SECRETS {
-            if self.store.get(*kind, entity).await?.is_some() {
+            // An older OpenMetadata has not all of the tables.
+            if self.store.has_kind(*kind).await? && self.store.get(*kind, entity).await?.is_some() {
                 return Ok(true);
             }
         }

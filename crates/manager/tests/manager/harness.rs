@@ -119,7 +119,13 @@ impl World {
         Self { manager, vault, store, folder }
     }
 
-    fn parts(store: Metastore, naming: Naming, holder: &str, keeping: Keeping, provider: &str) -> Parts {
+    pub(crate) fn parts(
+        store: Metastore,
+        naming: Naming,
+        holder: &str,
+        keeping: Keeping,
+        provider: &str,
+    ) -> Parts {
         Parts {
             store,
             keeping,
@@ -180,10 +186,9 @@ impl World {
     }
 
     /// Puts a document into the database as it is written.
-    pub(crate) async fn plant_text(&self, kind: EntityKind, text: &str) {
+    pub(crate) async fn plant_text(&self, kind: EntityKind, text: &str, hash: &str) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
         let mut connection = options.connect().await.unwrap();
-        let hash = format!("hash of {}", text.len());
         let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
         sqlx::query(sqlx::AssertSqlSafe(sql)).bind(text).bind(hash).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();

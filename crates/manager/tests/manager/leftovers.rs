@@ -184,7 +184,7 @@ fn written(number: u128, password: &str) -> String {
 #[tokio::test]
 async fn every_byte_but_the_password_goes_there_and_back_as_it_is_written() {
     let world = World::new().await;
-    world.plant_text(KIND, &written(1, "dummy")).await;
+    world.plant_text(KIND, &written(1, "dummy"), "1").await;
     let id = Uuid::from_u128(1);
     migrate(&world, &MigrateOptions::default()).await;
     let reference = "secret:openmetadata-database-n1-authtype-password";
@@ -203,9 +203,9 @@ async fn what_cannot_be_written_without_a_loss_is_reported_and_left() {
     let twice = written(1, "dummy").replace("\"zz\":1.10", "\"zz\":1.10,\"z\\u007a\":2");
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let deep = written(2, "dummy").replace("1.10", &deep);
-    world.plant_text(KIND, &twice).await;
-    world.plant_text(KIND, &deep).await;
-    world.plant_text(KIND, &written(3, "dummy")).await;
+    world.plant_text(KIND, &twice, "1").await;
+    world.plant_text(KIND, &deep, "2").await;
+    world.plant_text(KIND, &written(3, "dummy"), "3").await;
     let report = migrate(&world, &MigrateOptions::default()).await;
     assert_eq!((report.entities.changed, report.entities.failed, report.secrets.written), (1, 2, 1));
     let errors: Vec<_> = report.failures.iter().map(|failure| failure.error.as_str()).collect();

@@ -12,5 +12,6 @@ mod orphaned;
 mod rotating;
 mod settling;
 mod stocktaking;
+mod there_and_back;
 mod vault_state;
 mod writing;

@@ -119,7 +119,14 @@ impl Manager {
             Failure { entity: String::new(), field: String::new(), error }
         };
         match self.scrub_history(options, watcher).await {
-            Ok(history) => report.history = history,
+            Ok(history) => {
+                report.history = history;
+                if watcher.should_stop() {
+                    let error = "it was asked to stop while it took old passwords out of the history: run it again to go on";
+                    let (entity, field, error) = (String::new(), String::new(), error.to_owned());
+                    report.add_failure(Failure { entity, field, error });
+                }
+            }
             Err(error) => {
                 report.add_failure(failed("old passwords could not be taken out of the history", &error));
             }
