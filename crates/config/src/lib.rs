@@ -18,6 +18,7 @@ mod file;
 mod found;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod origins;
 mod section;
 pub mod sections;
 mod settings;
@@ -30,12 +31,13 @@ mod workflow;
 pub use environment::Environment;
 pub use error::{ConfigError, Place};
 pub use expandvars::{TooLong, expandvars};
+pub use origins::Origins;
 pub use sections::authentication::AuthenticationSettings;
 pub use sections::authorizer::{AdminPrincipal, AuthorizerSettings};
 pub use sections::database::{DatabaseKind, DatabasePlace, DatabaseServer, DatabaseSettings, DatabaseTls};
 pub use sections::fernet::{FernetKey, FernetSettings};
 pub use sections::jwt::{JwtSettings, KeyPairFiles};
-pub use sections::pipeline::{PipelineSettings, SecretsManagerLoader, VerifySsl};
+pub use sections::pipeline::{AirflowSettings, PipelineSettings, SecretsManagerLoader, VerifySsl};
 pub use sections::secrets_manager::{
     AzureKeyVaultSettings, FolderSettings, SecretsManager, SecretsManagerSettings, VaultKind,
 };

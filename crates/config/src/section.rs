@@ -95,27 +95,33 @@ impl<'a> Section<'a> {
     /// A text: from the file, else from the variables.
     pub(crate) fn text(&self, key: &str, variables: &[&str]) -> Result<Option<Found>, ConfigError> {
         let path = self.path_of(key);
-        if let Some(found) = self.in_file(key, &path)? {
-            return Ok(Some(found));
-        }
-        Ok(self
-            .source
-            .variable(variables, &path)
-            .map(|found| Found { value: SecretValue::new(found.text().trim()), ..found }))
+        let found = match self.in_file(key, &path)? {
+            Some(found) => Some(found),
+            None => self
+                .source
+                .variable(variables, &path)
+                .map(|found| Found { value: SecretValue::new(found.text().trim()), ..found }),
+        };
+        found.iter().for_each(|found| self.source.note(found));
+        Ok(found)
     }
 
     /// A secret: from the file, else from the variables, else from the file that `<VARIABLE>_FILE` names.
     pub(crate) fn secret(&self, key: &str, variables: &[&str]) -> Result<Option<Found>, ConfigError> {
         let path = self.path_of(key);
-        if let Some(found) = self.in_file(key, &path)? {
-            return Ok(Some(found));
-        }
-        if let Some(found) = self.source.variable(variables, &path) {
-            return Ok(Some(found));
-        }
-        let files: Vec<String> = variables.iter().map(|name| format!("{name}_FILE")).collect();
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        self.source.variable(&files, &path).map(Found::read_file).transpose()
+        let found = match self.in_file(key, &path)? {
+            Some(found) => Some(found),
+            None => match self.source.variable(variables, &path) {
+                Some(found) => Some(found),
+                None => {
+                    let files: Vec<String> = variables.iter().map(|name| format!("{name}_FILE")).collect();
+                    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+                    self.source.variable(&files, &path).map(Found::read_file).transpose()?
+                }
+            },
+        };
+        found.iter().for_each(|found| self.source.note_secret(found));
+        Ok(found)
     }
 
     /// The entries of a list: from the file, else from the variables, whose text is a list in YAML.

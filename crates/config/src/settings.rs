@@ -1,12 +1,12 @@
 //! All settings, and how they are read.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::document::{self, Node};
 use crate::environment::Environment;
 use crate::error::{ConfigError, Place};
 use crate::found::Found;
+use crate::origins::Origins;
 use crate::section::Section;
 use crate::sections::authentication::AuthenticationSettings;
 use crate::sections::authorizer::AuthorizerSettings;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub strongroom: StrongroomSettings,
     /// What may not be meant as it is written: lines for people, without values of secrets.
     pub warnings: Vec<String>,
+    /// Where all this was found.
+    pub origins: Origins,
 }
 
 impl Settings {
@@ -80,7 +82,8 @@ impl Settings {
             (Some(path), Some(expanded)) => parse(path, expanded)?,
             _ => Node::NOTHING,
         };
-        let source = Source { environment, file: path.zip(expanded.as_ref()), warnings: RefCell::default() };
+        let written = text.as_deref().unwrap_or_default();
+        let source = Source::new(environment, path.zip(expanded.as_ref()), written);
         if let Some(expanded) = &expanded {
             source.warnings.borrow_mut().extend(expanded.warnings.iter().cloned());
         }
@@ -105,8 +108,10 @@ impl Settings {
             strongroom: strongroom::read(&root)?,
             data_dir,
             warnings: Vec::new(),
+            origins: Origins::default(),
         };
-        Ok(Self { warnings: source.warnings.take(), ..settings })
+        let (warnings, origins) = source.into_noted();
+        Ok(Self { warnings, origins, ..settings })
     }
 }
 

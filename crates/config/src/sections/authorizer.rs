@@ -45,7 +45,11 @@ const AUTHORIZER: Keys = Keys {
 pub(crate) fn read(root: &Section<'_>) -> Result<AuthorizerSettings, ConfigError> {
     let section = root.section("authorizerConfiguration", &AUTHORIZER)?;
     let admin_principals = match section.list("adminPrincipals", &["AUTHORIZER_ADMIN_PRINCIPALS"])? {
-        Some(entries) => entries.iter().map(principal).collect::<Result<_, _>>()?,
+        Some(entries) => {
+            let is_secret = |entry: &&Found| entry.text().contains(':');
+            entries.iter().filter(is_secret).for_each(|entry| section.source().note_secret(entry));
+            entries.iter().map(principal).collect::<Result<_, _>>()?
+        }
         None => vec![AdminPrincipal { name: "admin".into(), password: None }],
     };
     let domain = section.text("principalDomain", &["AUTHORIZER_PRINCIPAL_DOMAIN"])?;

@@ -1,5 +1,7 @@
 //! `pipelineServiceClientConfiguration`: what a deployed pipeline is told.
 
+use strongroom_secrets::SecretValue;
+
 use crate::error::ConfigError;
 use crate::found::Found;
 use crate::section::{Keys, Section};
@@ -7,6 +9,8 @@ use crate::section::{Keys, Section};
 /// What a deployed pipeline is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineSettings {
+    /// The plugin in Airflow.
+    pub airflow: AirflowSettings,
     /// How the ingestion finds the vault's credentials.
     pub secrets_manager_loader: SecretsManagerLoader,
     /// The address of our API as the ingestion sees it: `http://localhost:8585/api` unless configured.
@@ -15,6 +19,18 @@ pub struct PipelineSettings {
     pub verify_ssl: VerifySsl,
     /// The file of the authority that it believes, where it runs; for [`VerifySsl::Validate`].
     pub certificate_path: Option<String>,
+}
+
+/// The plugin in Airflow, to which pipelines are deployed. Strongroom reads this to warn of it only, so what cannot be read counts
+/// as not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AirflowSettings {
+    /// Where it answers, if that is configured and not switched off.
+    pub endpoint: Option<String>,
+    /// The user by whom Airflow knows the server.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<SecretValue>,
 }
 
 /// How far the ingestion believes our certificate.
@@ -78,6 +94,7 @@ pub(crate) fn read(root: &Section<'_>) -> Result<PipelineSettings, ConfigError> 
     let ssl = section.section("sslConfig", &SSL)?;
     let certificate = ssl.text("certificatePath", &["PIPELINE_SERVICE_CLIENT_SSL_CERT_PATH"])?;
     Ok(PipelineSettings {
+        airflow: airflow(&section),
         verify_ssl: match section.text("verifySSL", &["PIPELINE_SERVICE_CLIENT_VERIFY_SSL"])? {
             None => VerifySsl::default(),
             Some(found) => match found.text().to_ascii_lowercase().as_str() {
@@ -102,4 +119,18 @@ pub(crate) fn read(root: &Section<'_>) -> Result<PipelineSettings, ConfigError> 
         metadata_api_endpoint: endpoint
             .map_or_else(|| "http://localhost:8585/api".to_owned(), Found::into_text),
     })
+}
+
+fn airflow(section: &Section<'_>) -> AirflowSettings {
+    let text = |section: &Section<'_>, key: &str, variable: &str| {
+        section.text(key, &[variable]).ok().flatten().map(Found::into_text)
+    };
+    let enabled = text(section, "enabled", "PIPELINE_SERVICE_CLIENT_ENABLED");
+    let endpoint = text(section, "apiEndpoint", "PIPELINE_SERVICE_CLIENT_ENDPOINT");
+    let Ok(parameters) = section.section_unchecked("parameters") else { return AirflowSettings::default() };
+    AirflowSettings {
+        endpoint: endpoint.filter(|_| !enabled.is_some_and(|text| text.eq_ignore_ascii_case("false"))),
+        user: text(&parameters, "username", "AIRFLOW_USERNAME"),
+        password: parameters.secret("password", &["AIRFLOW_PASSWORD"]).ok().flatten().map(Found::into_secret),
+    }
 }

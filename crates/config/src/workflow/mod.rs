@@ -10,7 +10,6 @@ mod json;
 mod keys;
 mod merge;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +101,7 @@ impl WorkflowFile {
             })
         })?;
         let root = parse(path, format, &expanded)?;
-        let source = Source { environment, file: Some((path, &expanded.text)), warnings: RefCell::default() };
+        let source = Source::new(environment, Some((path, &expanded.text)), "");
         let checked = keys::check(&Section::root(&source, &root)?)?;
         Ok(Self { path: path.to_owned(), root, checked, expanded })
     }

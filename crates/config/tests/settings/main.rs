@@ -7,6 +7,7 @@ mod database;
 mod guide;
 mod keys;
 mod misspelt;
+mod places;
 mod reference;
 mod strongroom;
 mod variables;
