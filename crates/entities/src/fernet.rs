@@ -75,6 +75,8 @@ pub struct FernetKeys {
     first: Fernet,
     others: Vec<Fernet>,
     is_default: bool,
+    /// Which of them is known to everybody, counted from 0.
+    public: Option<usize>,
 }
 
 impl FernetKeys {
@@ -86,11 +88,20 @@ impl FernetKeys {
         let mut keys = setting.expose().split(',').zip(1..).map(|(key, number)| parse_key(key, number));
         let first = keys.next().unwrap_or(Err(FernetKeyError::Empty(1)))?;
         let default = parse_key(PUBLIC_DEFAULT_KEY, 1)?;
+        let others = keys.collect::<Result<Vec<_>, _>>()?;
+        let is_default = *first == *default;
+        let among_others = || others.iter().position(|key| **key == *default).map(|index| index + 1);
         Ok(Self {
-            is_default: *first == *default,
+            is_default,
+            public: if is_default { Some(0) } else { among_others() },
             first: cipher(&first)?,
-            others: keys.map(|key| key.and_then(|key| cipher(&key))).collect::<Result<_, _>>()?,
+            others: others.iter().map(|key| cipher(key)).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Which of the keys is the one that the reference's configuration ships, counted from 0: what it encrypted anybody can read.
+    pub fn public_key(&self) -> Option<usize> {
+        self.public
     }
 
     /// A new random key, as it stands in the setting.
@@ -110,17 +121,26 @@ impl FernetKeys {
     /// # Errors
     /// [`FernetError`] tells a text that is no token from one that no key opens.
     pub fn decrypt(&self, text: &str) -> Result<SecretValue, FernetError> {
+        self.open(text).map(|(_, value)| value)
+    }
+
+    /// Decrypts a token as [`Self::decrypt`] does, and says which key opened it, counted from 0.
+    ///
+    /// # Errors
+    /// [`FernetError`] tells a text that is no token from one that no key opens.
+    pub fn open(&self, text: &str) -> Result<(usize, SecretValue), FernetError> {
         let token = token_of(text)?;
-        let mut plain = std::iter::once(&self.first)
+        let (key, mut plain) = std::iter::once(&self.first)
             .chain(&self.others)
-            .find_map(|key| open(key, token))
+            .enumerate()
+            .find_map(|(index, key)| Some((index, open(key, token)?)))
             .ok_or(FernetError::NoKeyOpens)?;
         // Wiped if it is no text; taken over without a copy if it is.
         let text = String::from_utf8(std::mem::take(&mut *plain)).map_err(|wrong| {
             drop(Zeroizing::new(wrong.into_bytes()));
             FernetError::NotText
         })?;
-        Ok(SecretValue::new(text))
+        Ok((key, SecretValue::new(text)))
     }
 
     /// The value of a token under the first key, `fernet:` and the token; `None` if the first key opens it as it is. What is
@@ -154,7 +174,7 @@ impl FernetKeys {
 
 impl fmt::Debug for FernetKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FernetKeys({} of them)", 1 + self.others.len())
+        write!(f, "FernetKeys({} of them)", self.count())
     }
 }
 
@@ -212,6 +232,17 @@ mod tests {
 
     fn key_error(setting: &str) -> FernetKeyError {
         FernetKeys::parse(&SecretValue::from(setting)).unwrap_err()
+    }
+
+    #[test]
+    fn the_key_that_opens_a_token_is_told_and_so_is_the_public_one() {
+        let old = keys(SPEC_KEY).encrypt(&"hunter2".into());
+        let both = keys(&format!("{PUBLIC_DEFAULT_KEY},{SPEC_KEY}"));
+        assert_eq!(both.open(&old).unwrap().0, 1);
+        assert_eq!(both.open(&both.encrypt(&"x".into())).unwrap().0, 0);
+        assert_eq!((both.count(), both.public_key()), (2, Some(0)));
+        assert_eq!(keys(&format!("{SPEC_KEY},{PUBLIC_DEFAULT_KEY}")).public_key(), Some(1));
+        assert_eq!(keys(SPEC_KEY).public_key(), None);
     }
 
     #[test]
