@@ -2,7 +2,7 @@
 //!
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
 //! [`rows`] (entities), [`relationships`], [`history`], [`copies`] (what a migration takes passwords
-//! out of), [`intents`], [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
+//! out of), [`intents`], [`layout`] (who made the tables), [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
 //! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text). OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
@@ -44,6 +44,7 @@ pub mod error;
 pub mod history;
 mod insert;
 pub mod intents;
+pub mod layout;
 pub mod location;
 pub mod lock;
 mod metastore;
@@ -65,6 +66,7 @@ pub use copies::{CopyKey, CopyTable, StoredCopy};
 pub use documents::{DocumentTable, StoredDocument};
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
+pub use layout::Layout;
 pub use location::{Location, Server, ServerKind, Tls, TlsMode};
 pub use lock::MigrationLock;
 pub use metastore::{Access, Metastore, Options};

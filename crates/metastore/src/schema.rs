@@ -131,7 +131,7 @@ fn own_migrations(dialect: Dialect) -> Migrator {
     migrator
 }
 
-fn newest_migration(dialect: Dialect) -> i64 {
+pub(crate) fn newest_migration(dialect: Dialect) -> i64 {
     own_migrations(dialect).iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
