@@ -19,7 +19,7 @@ use futures::stream::BoxStream;
 use self::flights::{Flight, Flights};
 use self::shelf::Shelf;
 use crate::{
-    Capabilities, Clock, DeletedSecret, ListScope, NewSecret, Provider, Result, Secret, SecretName,
+    Capabilities, Clock, DeletedSecret, ListScope, NewSecret, Provider, Remote, Result, Secret, SecretName,
     SecretProperties, SecretUpdate, SecretVersion,
 };
 
@@ -181,5 +181,9 @@ impl Provider for CachedProvider {
     async fn purge(&self, name: &SecretName) -> Result<()> {
         let _forgetting = self.forget(name);
         self.inner.purge(name).await
+    }
+
+    fn remote(&self) -> Option<&dyn Remote> {
+        self.inner.remote()
     }
 }

@@ -5,7 +5,7 @@
 //! The providers are folders of their own with the same files each: [`azure`] speaks to a Key Vault through Microsoft's
 //! crates, [`mod@file`] keeps encrypted files on this machine, [`memory`] keeps everything in the process, for tests. What they
 //! can do they say themselves ([`Capabilities`]), and [`conformance`] holds the cases that all of them pass. [`cache`] stands
-//! before any of them.
+//! before any of them. What the identity may do there [`probe`] finds out, and [`remote`] what can be told of the way to one.
 //! [`clock`] and [`random`] are the only places of the workspace that touch the global clock and random source.
 //!
 //! Not here: databases, entities, configuration files. Start with [`provider`].
@@ -19,8 +19,10 @@ pub mod error;
 pub mod file;
 pub mod memory;
 pub mod name;
+pub mod probe;
 pub mod provider;
 pub mod random;
+pub mod remote;
 mod rules;
 pub mod transport;
 pub mod value;
@@ -34,4 +36,5 @@ pub use provider::{
     Tags,
 };
 pub use random::Random;
+pub use remote::Remote;
 pub use value::SecretValue;

@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::{Capabilities, Result, SecretName, SecretValue};
+use crate::{Capabilities, Remote, Result, SecretName, SecretValue};
 
 /// Name-value pairs on a version of a secret: at most [`MAX_TAGS`], each side at most [`MAX_TAG_LENGTH`] characters.
 pub type Tags = BTreeMap<String, String>;
@@ -256,4 +256,9 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) if no secret of that name is soft-deleted;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if the vault is protected against it.
     async fn purge(&self, name: &SecretName) -> Result<()>;
+
+    /// What there is to tell of a vault that is reached over a network, with an identity; `None` if it lies here.
+    fn remote(&self) -> Option<&dyn Remote> {
+        None
+    }
 }

@@ -15,7 +15,7 @@ use strongroom_secrets::file::{FileConfig, FileProvider};
 use strongroom_secrets::memory::MemoryProvider;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{
-    Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret,
+    Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Remote, Result, Secret,
     SecretName, SecretProperties, SecretUpdate, SecretVersion, conformance,
 };
 
@@ -151,6 +151,10 @@ impl Provider for Lesser {
         self.needs(self.capabilities.write && self.capabilities.soft_delete && self.capabilities.purge)?;
         self.inner.purge(name).await
     }
+
+    fn remote(&self) -> Option<&dyn Remote> {
+        self.inner.remote()
+    }
 }
 
 /// Says that it can do everything.
@@ -205,5 +209,9 @@ impl Provider for Lying {
 
     async fn purge(&self, name: &SecretName) -> Result<()> {
         self.0.purge(name).await
+    }
+
+    fn remote(&self) -> Option<&dyn Remote> {
+        self.0.remote()
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::SecretName;
 
+/// How a refusal by a vault's own access policies is told from one by roles.
+pub(super) const POLICIES: &str = "goes by access policies";
+
 /// Something that is done with a vault's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
@@ -77,7 +80,7 @@ impl Action {
     /// Which access policy to ask for.
     pub(super) fn policy_hint(self) -> String {
         format!(
-            "this vault goes by access policies, not by roles: add the secret permission {} for the identity to them",
+            "this vault {POLICIES}, not by roles: add the secret permission {} for the identity to them",
             self.permission()
         )
     }

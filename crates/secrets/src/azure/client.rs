@@ -24,11 +24,11 @@ use super::credential::{SignedIn, Tokens};
 use super::failure::Doing;
 use super::limit::Limit;
 use super::retry::{Attempt, Retry, backoff};
-use super::{AzureConfig, VaultUrl, models};
+use super::{AuthorityHost, AzureConfig, VaultUrl, models};
 use crate::random::SystemRandom;
 use crate::{
-    Capabilities, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Result, Secret,
-    SecretName, SecretProperties, SecretUpdate, SecretVersion, transport,
+    Capabilities, Clock, DeletedSecret, Error, ErrorKind, ListScope, NewSecret, Provider, Remote, Result,
+    Secret, SecretName, SecretProperties, SecretUpdate, SecretVersion, transport,
 };
 
 /// The least that a request may take, where a call may take a little more.
@@ -40,7 +40,11 @@ const SHORTEST_REQUEST: Duration = Duration::from_secs(2);
 pub struct AzureProvider {
     pub(super) client: SecretClient,
     vault: VaultUrl,
+    authority: AuthorityHost,
+    asks_authority: bool,
     tokens: Tokens,
+    tls: rustls::ClientConfig,
+    clock: Arc<dyn Clock>,
     pub(super) call_timeout: Duration,
 }
 
@@ -76,12 +80,46 @@ impl AzureProvider {
             .map_err(|_| {
                 Error::new(ErrorKind::Configuration, format!("{vault} cannot be used as a vault URL"))
             })?;
-        Ok(Self { client, vault: vault.clone(), tokens, call_timeout: *call_timeout })
+        Ok(Self {
+            client,
+            vault: vault.clone(),
+            authority: authority.clone(),
+            asks_authority: credential.asks_authority(),
+            tokens,
+            tls,
+            clock: Arc::clone(clock),
+            call_timeout: *call_timeout,
+        })
     }
 
     /// Who we turned out to be; `None` before the first call that needed a token.
     pub fn signed_in(&self) -> Option<SignedIn> {
         self.tokens.signed_in()
+    }
+
+    pub(super) fn vault(&self) -> &VaultUrl {
+        &self.vault
+    }
+
+    pub(super) fn authority(&self) -> &AuthorityHost {
+        &self.authority
+    }
+
+    /// Whether it is known beforehand that tokens come from the authority.
+    pub(super) fn asks_authority(&self) -> bool {
+        self.asks_authority
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    pub(super) fn tls(&self) -> rustls::ClientConfig {
+        self.tls.clone()
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     pub(super) fn doing<'a>(
@@ -304,6 +342,10 @@ impl Provider for AzureProvider {
         })
         .await
     }
+
+    fn remote(&self) -> Option<&dyn Remote> {
+        Some(self)
+    }
 }
 
 impl fmt::Display for AzureProvider {
@@ -330,7 +372,7 @@ fn client_options(peer: Peer, transport: Arc<dyn HttpClient>, timeout: Duration)
 }
 
 /// How long one request of a call may take: so that there is time left for another when a connection hangs.
-fn request_timeout(call: Duration) -> Duration {
+pub(super) fn request_timeout(call: Duration) -> Duration {
     (call / 3).max(SHORTEST_REQUEST.min(call / 2))
 }
 

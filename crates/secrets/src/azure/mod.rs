@@ -5,7 +5,8 @@
 //! was made for. `limit` decides who may send one now, and keeps the vault's quota (`budget`); `retry` what is sent again;
 //! `writing` finds out what became of a write whose answer was lost. `failure` says what went wrong, `answer` what each
 //! refusal of a vault means, `action` which role is missing, `credential::refusal` why there is no token, and `meaning` what
-//! all of them have to say of requests without a usable answer. `paging` goes through listings. `cloud` knows Azure's
+//! all of them have to say of requests without a usable answer. `paging` goes through listings. `remote` tells of the way to
+//! a vault and of its roles. `cloud` knows Azure's
 //! clouds. `models` turns the SDK's types into ours.
 //!
 //! # Whom the client trusts
@@ -27,6 +28,7 @@ mod limit;
 mod meaning;
 mod models;
 mod paging;
+mod remote;
 mod retry;
 mod writing;
 

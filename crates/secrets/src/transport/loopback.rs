@@ -37,20 +37,26 @@ fn is_localhost(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost")
 }
 
+/// The addresses of `host`: this machine's for `localhost` and all below it, else those that the system knows.
+///
+/// # Errors
+/// [`UnknownHost`] if it knows none.
+pub async fn addresses(host: &str) -> Result<Vec<IpAddr>, UnknownHost> {
+    if is_localhost(host) {
+        return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+    }
+    let unknown = |reason: String| UnknownHost { host: host.to_owned(), reason };
+    let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| unknown(error.to_string()))?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
         Box::pin(async move {
+            let found = addresses(&host).await?;
             // Port 0 stands for the port of the URL.
-            if is_localhost(&host) {
-                let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-                return Ok(Box::new(loopback.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs);
-            }
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Iterator::collect::<Vec<_>>);
-            match found {
-                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as Addrs),
-                Err(error) => Err(UnknownHost { reason: error.to_string(), host }.into()),
-            }
+            Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }
 }

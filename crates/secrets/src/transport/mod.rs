@@ -9,7 +9,7 @@ mod trust;
 
 use std::time::Duration;
 
-pub use loopback::{Resolver, UnknownHost, is_local};
+pub use loopback::{Resolver, UnknownHost, addresses, is_local};
 pub use trust::{SystemRoots, Trust};
 
 use crate::{Error, ErrorKind, Result};

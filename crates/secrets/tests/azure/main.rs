@@ -3,6 +3,7 @@
 
 mod faults;
 mod limits;
+mod probing;
 mod scripted_vault;
 mod trust;
 mod writes;

@@ -162,6 +162,17 @@ impl Credential {
         }
     }
 
+    /// Whether its tokens come from the authority, as far as that is known beforehand.
+    pub(super) fn asks_authority(&self) -> bool {
+        match self {
+            Self::ClientSecret(_) | Self::ClientCertificate(_) | Self::WorkloadIdentity(_) => true,
+            Self::ManagedIdentity(_) | Self::AzureCli(_) | Self::AzureDeveloperCli(_) => false,
+            Self::Default(chain) => {
+                chain.links.iter().any(|(_, link)| link.as_ref().is_ok_and(Self::asks_authority))
+            }
+        }
+    }
+
     /// How the kind is called.
     fn name(&self) -> &'static str {
         match self {
