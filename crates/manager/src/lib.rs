@@ -3,7 +3,8 @@
 //! [`Manager`] is what the server and the commands hold. Its parts, in the order in which a write passes them:
 //! [`writing`] (the way in) → `sorting` (which fields are new values) → `placing` (names, intents, the vault) → `storing` (one
 //! transaction) → `settling` (what was left half-way). [`migrate`] takes the same way for whole tables. [`stock`] looks at all of it, finds
-//! what is not as it should be and what nobody needs; [`rotation`] encrypts what the database keeps with a new key. [`naming`] computes
+//! what is not as it should be and what nobody needs; [`examine`] does so before there is a
+//! manager; [`rotation`] encrypts what the database keeps with a new key. [`naming`] computes
 //! names, `ownership` reads and writes the tags that say whose a secret is, [`crash`] lists the points at which a crash
 //! matters.
 //!
@@ -12,6 +13,7 @@
 
 pub mod crash;
 mod error;
+pub mod examine;
 mod lease;
 mod manager;
 pub mod migrate;
