@@ -8,6 +8,7 @@ mod connections;
 mod crash;
 mod credentials;
 mod databases;
+mod doctor;
 mod faults_on_the_way;
 mod migration;
 mod ops_script;

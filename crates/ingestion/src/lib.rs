@@ -20,7 +20,7 @@ mod vault;
 pub use fields::{Fault, Holds, WorkflowField, workflow_fields};
 pub use loader::{Loader, UnknownLoader};
 pub use resolver::{ResolveError, Resolver, Wanted, requested};
-pub use vault::open_vault;
+pub use vault::{open_vault, open_vault_itself};
 
 /// The variables of an environment by name: `&|name| std::env::var(name).ok()` for the process's own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;

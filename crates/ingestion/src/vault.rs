@@ -1,6 +1,7 @@
 //! The vault that references lead to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_config::{SecretsManager, VaultKind};
 use strongroom_secrets::cache::{CacheConfig, CachedProvider};
@@ -25,17 +26,35 @@ pub fn open_vault(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Arc<dyn Provider>> {
-    let vault = match manager.vault() {
-        Some(VaultKind::AzureKeyVault) => loader.open(environment)?,
+    let vault = open_vault_itself(manager, loader, environment, None, Arc::clone(&clock), random)?;
+    Ok(Arc::new(CachedProvider::new(vault, CacheConfig::RUN, clock)))
+}
+
+/// As [`open_vault`], without a cache, for who wants to see what the vault itself says. `call_timeout` bounds each call; `None` leaves
+/// it as it usually is.
+///
+/// # Errors
+/// As [`open_vault`].
+pub fn open_vault_itself(
+    manager: SecretsManager,
+    loader: Loader,
+    environment: Environment<'_>,
+    call_timeout: Option<Duration>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Arc<dyn Provider>> {
+    Ok(match manager.vault() {
+        Some(VaultKind::AzureKeyVault) => loader.open_within(environment, call_timeout)?,
         Some(VaultKind::Folder) => {
-            let config = FileConfig::from_environment(environment).ok_or_else(|| {
+            let mut config = FileConfig::from_environment(environment).ok_or_else(|| {
                 configuration(format!(
                     "{} is not set, so there is no folder of secrets",
                     FileConfig::FOLDER_VARIABLE
                 ))
                 .with_hint("set it to the folder that the metadata server keeps its secrets in")
             })?;
-            Arc::new(FileProvider::open(&config, Arc::clone(&clock), random)?)
+            config.call_timeout = call_timeout.unwrap_or(config.call_timeout);
+            Arc::new(FileProvider::open(&config, clock, random)?)
         }
         Some(VaultKind::Memory) => {
             return Err(configuration(format!(
@@ -50,8 +69,7 @@ pub fn open_vault(
             ))
             .with_hint("choose azure-kv or managed-azure-kv"));
         }
-    };
-    Ok(Arc::new(CachedProvider::new(vault, CacheConfig::RUN, clock)))
+    })
 }
 
 fn configuration(message: String) -> Error {

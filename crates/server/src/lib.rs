@@ -30,6 +30,7 @@ mod writes;
 
 pub use app::{App, AppParts, Limits, ServerOptions};
 pub use auth::keys::{KeyError, TokenKeys};
+pub use auth::passwords::with_default_password;
 pub use bootstrap::{AdminPrincipal, FirstAdmin, bootstrap};
 pub use router::router;
 pub use serving::serve;

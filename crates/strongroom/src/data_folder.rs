@@ -99,7 +99,8 @@ pub(crate) fn existing_fernet_key(data_dir: &Path) -> Result<Option<SecretValue>
     read_secret(&fernet_key_file(data_dir))
 }
 
-fn fernet_key_file(data_dir: &Path) -> PathBuf {
+/// Where the Fernet key of a data folder lies.
+pub(crate) fn fernet_key_file(data_dir: &Path) -> PathBuf {
     data_dir.join("fernet.key")
 }
 

@@ -4,6 +4,7 @@
 //! [`embedded_vault`] start the two servers, [`data_folder`] keeps what a first start makes, [`exit`] says what each exit code
 //! means. What the commands do is done elsewhere; nothing else depends on this crate.
 
+mod checklist;
 mod commands;
 mod data_folder;
 mod embedded_vault;

@@ -32,6 +32,14 @@ pub(crate) fn open(
     })
 }
 
+/// Where a vault of a kind would have to be made first, if it is not there yet: its first write makes it.
+pub(crate) fn not_made_yet(kind: VaultKind, settings: &Settings) -> Option<PathBuf> {
+    match kind {
+        VaultKind::Folder => Some(folder(settings).folder).filter(|folder| !folder.exists()),
+        VaultKind::AzureKeyVault | VaultKind::Memory => None,
+    }
+}
+
 /// The vaults that the settings describe besides the one of `provider`: secrets may still be kept there, from before the provider
 /// was changed. One that cannot be opened is left out, with a warning: perhaps nothing is kept there.
 pub(crate) fn former(

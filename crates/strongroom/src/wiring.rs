@@ -8,7 +8,7 @@ use strongroom_config::{
     FernetKey, NamingChoice, SecretsManager, Settings,
 };
 use strongroom_entities::FernetKeys;
-use strongroom_manager::naming::{Naming, NamingScheme};
+use strongroom_manager::naming::{Naming, NamingError, NamingScheme};
 use strongroom_manager::{Keeping, Manager, Parts, Timing};
 use strongroom_metastore::{Location, Metastore, Server, ServerKind, Tls, TlsMode};
 use strongroom_secrets::azure::{AzureConfig, AzureProvider, ClientSecret, Credential, locate};
@@ -140,6 +140,22 @@ pub(crate) fn fernet(
     .transpose()
 }
 
+/// What it means that names are computed otherwise than by OpenMetadata's own server, on a database of that one.
+pub(crate) const GUIDE_ON_THEIRS: &str = "this database was made by OpenMetadata's own server, which updates and deletes secrets by \
+    names that it computes itself: under strongroom.naming: guide it will not find them, so do not start it again on this database, \
+    or leave strongroom.naming out";
+
+/// How secrets are named, on a database that OpenMetadata's own server made (`theirs`) or we did.
+pub(crate) fn naming(settings: &Settings, theirs: bool) -> Result<Naming, NamingError> {
+    let scheme = match settings.strongroom.naming {
+        Some(NamingChoice::Guide) => NamingScheme::Guide,
+        Some(NamingChoice::Openmetadata) => NamingScheme::Openmetadata,
+        None if theirs => NamingScheme::Openmetadata,
+        None => NamingScheme::Guide,
+    };
+    Naming::new(&settings.secrets_manager.prefix, &settings.cluster_name, scheme)
+}
+
 /// A secrets manager on `store`, as the settings want it.
 pub(crate) async fn manager(
     settings: &Settings,
@@ -150,22 +166,10 @@ pub(crate) async fn manager(
     holder: String,
 ) -> Result<Manager> {
     let theirs = store.made_by_reference().await?;
-    let scheme = match settings.strongroom.naming {
-        Some(NamingChoice::Guide) if theirs => {
-            tracing::warn!(
-                "this database was made by OpenMetadata's own server, which updates and deletes secrets by names that it \
-                 computes itself: under strongroom.naming: guide it will not find them, so do not start it again on this \
-                 database, or leave strongroom.naming out"
-            );
-            NamingScheme::Guide
-        }
-        Some(NamingChoice::Guide) => NamingScheme::Guide,
-        Some(NamingChoice::Openmetadata) => NamingScheme::Openmetadata,
-        None if theirs => NamingScheme::Openmetadata,
-        None => NamingScheme::Guide,
-    };
-    let naming = Naming::new(&settings.secrets_manager.prefix, &settings.cluster_name, scheme)
-        .map_err(|error| Usage(error.to_string()))?;
+    if theirs && settings.strongroom.naming == Some(NamingChoice::Guide) {
+        tracing::warn!("{GUIDE_ON_THEIRS}");
+    }
+    let naming = naming(settings, theirs).map_err(|error| Usage(error.to_string()))?;
     let parts = Parts {
         store: store.clone(),
         keeping,

@@ -19,6 +19,7 @@ impl Scene {
         self.plant("warehouse", &in_row).await;
         let doubtful = format!("secret:{}", self.secrets.doubtful_row);
         self.plant("doubtful", &doubtful).await;
+        self.examine(0).await;
         self.migrate(3, &["--plan"]).await;
         self.migrate(3, &["--plan", "--json"]).await;
         self.migrate(3, &[]).await;
@@ -28,17 +29,20 @@ impl Scene {
         let other = FernetKeys::generate(&SystemRandom);
         self.configure(|file| file["fernetConfiguration"]["fernetKey"] = json!(other.expose()));
         self.migrate(3, &["--json"]).await;
+        self.examine(1).await;
         let wrong = self.secrets.wrong_client_secret.clone();
         self.configure(|file| {
             file["secretsManagerConfiguration"]["parameters"]["clientSecret"] = json!(wrong);
         });
         self.migrate(1, &["--skip-conflicts"]).await;
+        self.examine(1).await;
         self.configure(|file| {
             let parameters = &mut file["secretsManagerConfiguration"]["parameters"];
             parameters["clientId"] = json!(USER.client_id);
             parameters["clientSecret"] = json!(USER.client_secret);
         });
         self.migrate(1, &["--skip-conflicts", "--json"]).await;
+        self.examine(1).await;
         self.configure(|file| {
             file["secretsManagerConfiguration"]["parameters"]["vaultUrl"] =
                 json!("https://v1.vault.localhost:1");
@@ -53,6 +57,14 @@ impl Scene {
         assert_eq!(moved, Some(in_row));
         let moved = self.vault.secret("openmetadata-database-doubtful-authtype-password").await;
         assert_eq!(moved, Some(doubtful));
+    }
+
+    /// `doctor`, for people and for machines.
+    async fn examine(&mut self, code: i32) {
+        for more in [&[][..], &["--json"]] {
+            let program = self.program(&["doctor", "-c", CONFIG, "--data-dir", "data"]).args(more);
+            self.run(code, program).await;
+        }
     }
 
     pub(super) fn configure(&self, change: impl FnOnce(&mut Value)) {
@@ -137,9 +149,10 @@ impl Scene {
             format!("fernetConfiguration: ['{refused}']\n"),
         ] {
             std::fs::write(self.folder.path().join("broken.yaml"), broken).unwrap();
-            let command = ["migrate-secrets", "-c", "broken.yaml", "--data-dir", "data"];
-            let program = self.program(&command);
-            self.run(2, program).await;
+            for command in ["migrate-secrets", "doctor"] {
+                let program = self.program(&[command, "-c", "broken.yaml", "--data-dir", "data"]);
+                self.run(2, program).await;
+            }
         }
         for broken in [
             format!("principals: [{{name: x, clientSecret: {refused}: x\n"),

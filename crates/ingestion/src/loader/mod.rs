@@ -6,6 +6,7 @@ mod env;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_config::SecretsManagerLoader;
 use strongroom_secrets::azure::{AzureConfig, AzureProvider, Credential, locate};
@@ -54,9 +55,25 @@ impl Loader {
     /// [`Configuration`](ErrorKind::Configuration) or [`Unauthenticated`](ErrorKind::Unauthenticated), naming the variable
     /// that is missing or wrong; always for [`Loader::Noop`].
     pub fn open(self, environment: Environment<'_>) -> Result<Arc<dyn Provider>> {
+        self.open_within(environment, None)
+    }
+
+    /// As [`Loader::open`], with another bound for each call than the usual one.
+    ///
+    /// # Errors
+    /// As [`Loader::open`].
+    pub fn open_within(
+        self,
+        environment: Environment<'_>,
+        call_timeout: Option<Duration>,
+    ) -> Result<Arc<dyn Provider>> {
+        let open = |mut config: AzureConfig| -> Result<Arc<dyn Provider>> {
+            config.call_timeout = call_timeout.unwrap_or(config.call_timeout);
+            Ok(Arc::new(AzureProvider::new(&config)?))
+        };
         match self {
-            Self::Env => open(&env::config(environment)?),
-            Self::Airflow => open(&airflow::config(environment)?),
+            Self::Env => open(env::config(environment)?),
+            Self::Airflow => open(airflow::config(environment)?),
             Self::Noop => Err(Error::new(
                 ErrorKind::Configuration,
                 "the loader noop has no credentials for a vault, so references to secrets cannot be resolved",
@@ -66,10 +83,6 @@ impl Loader {
             )),
         }
     }
-}
-
-fn open(config: &AzureConfig) -> Result<Arc<dyn Provider>> {
-    Ok(Arc::new(AzureProvider::new(config)?))
 }
 
 /// The configuration for a vault (by its URL, else by its name in the cloud that the authority belongs to) and an identity, with

@@ -1,5 +1,8 @@
 //! Passwords of people: bcrypt, as OpenMetadata stores them.
 
+use serde_json::Value;
+use strongroom_entities::{EntityKind, fqn_hash, quote_name};
+use strongroom_metastore::{Metastore, StoreError};
 use strongroom_secrets::{Random, SecretValue};
 
 use crate::app::App;
@@ -28,6 +31,29 @@ pub(crate) async fn verify(app: &App, password: SecretValue, hash: Option<String
 pub(crate) fn hash(password: &SecretValue, random: &dyn Random) -> Result<String, bcrypt::BcryptError> {
     let parts = bcrypt::non_truncating_hash_with_salt(password.expose(), COST, random.bytes())?;
     Ok(parts.format_for_version(bcrypt::Version::TwoA))
+}
+
+/// The password that OpenMetadata gives the first administrator.
+const DEFAULT_PASSWORD: &str = "admin";
+
+/// Which of these users can sign in with the password that OpenMetadata gives the first administrator. Takes a quarter of a second
+/// for each.
+///
+/// # Errors
+/// If the database fails.
+pub async fn with_default_password(store: &Metastore, names: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for name in names {
+        let hash = fqn_hash(&quote_name(&name.to_lowercase()));
+        let Some(user) = store.get_by_hash(EntityKind::User, &hash).await? else { continue };
+        let password = user.json.pointer("/authenticationMechanism/config/password").and_then(Value::as_str);
+        let Some(password) = password.map(str::to_owned) else { continue };
+        let matches = move || bcrypt::non_truncating_verify(DEFAULT_PASSWORD, &password).unwrap_or(false);
+        if tokio::task::spawn_blocking(matches).await.unwrap_or(false) {
+            found.push(name.clone());
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod doctor;
 mod migrate_secrets;
 mod quickstart;
 mod resolve;
@@ -18,6 +19,7 @@ use clap::Subcommand;
 pub(crate) enum Command {
     Quickstart(quickstart::QuickstartArgs),
     Serve(serve::ServeArgs),
+    Doctor(doctor::DoctorArgs),
     MigrateSecrets(migrate_secrets::MigrateSecretsArgs),
     Resolve(resolve::ResolveArgs),
     Secrets(secrets::SecretsArgs),
@@ -30,6 +32,7 @@ impl Command {
         match self {
             Self::Quickstart(args) => Box::pin(quickstart::run(args)).await,
             Self::Serve(args) => Box::pin(serve::run(args)).await,
+            Self::Doctor(args) => Box::pin(doctor::run(args)).await,
             Self::MigrateSecrets(args) => Box::pin(migrate_secrets::run(args)).await,
             Self::Resolve(args) => Box::pin(resolve::run(args)).await,
             Self::Secrets(args) => Box::pin(secrets::run(args)).await,
@@ -42,7 +45,11 @@ impl Command {
         match self {
             Self::Serve(_) => true,
             Self::Vault(args) => args.serves(),
-            Self::Quickstart(_) | Self::MigrateSecrets(_) | Self::Resolve(_) | Self::Secrets(_) => false,
+            Self::Quickstart(_)
+            | Self::Doctor(_)
+            | Self::MigrateSecrets(_)
+            | Self::Resolve(_)
+            | Self::Secrets(_) => false,
         }
     }
 }

@@ -64,7 +64,8 @@ pub(crate) struct ResolveArgs {
     show: bool,
 }
 
-fn provider(text: &str) -> Result<SecretsManager, String> {
+/// Reads the name of a secrets manager.
+pub(super) fn provider(text: &str) -> Result<SecretsManager, String> {
     let known = SecretsManager::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(text));
     known.ok_or_else(|| {
         format!("choose one of {}", SecretsManager::ALL.map(SecretsManager::as_str).join(", "))

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 use strongroom_config::Place;
 use strongroom_ingestion::{Fault, Holds, ResolveError};
-use strongroom_secrets::ErrorKind;
 
 use super::asked::{Asked, Item, ItemPlace};
+use crate::checklist::{self, INDENT, Sign, kebab};
 use crate::exit::FAILED;
 
 /// The widest column of fields, in characters: one long path must not push all others away.
@@ -49,11 +49,11 @@ impl Outcome<'_> {
         }
     }
 
-    fn sign(&self) -> char {
+    fn sign(&self) -> Sign {
         match self {
-            Self::Resolves => '✓',
-            Self::Fails(_) | Self::Fault(_) => '✗',
-            Self::Value { .. } => '!',
+            Self::Resolves => Sign::Good,
+            Self::Fails(_) | Self::Fault(_) => Sign::Bad,
+            Self::Value { .. } => Sign::Mind,
         }
     }
 
@@ -127,12 +127,10 @@ impl Report<'_> {
         let names: Vec<_> = self.asked.items.iter().map(name).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default().min(MAX_WIDTH);
         for ((item, outcome), name) in self.rows().zip(&names) {
-            let secret = secret(item).map(|secret| format!("  secret:{secret}")).unwrap_or_default();
-            writeln!(out, "{}", format!("{} {name:width$}{secret}", outcome.sign()).trim_end())?;
+            let secret = secret(item).map(|secret| format!("secret:{secret}")).unwrap_or_default();
+            checklist::line(out, outcome.sign(), (name, width), &secret, None)?;
             if let Some(remark) = outcome.remark() {
-                for line in remark.lines() {
-                    writeln!(out, "    {line}")?;
-                }
+                checklist::beneath(out, INDENT, &remark, None)?;
             }
         }
         writeln!(out, "{}", self.summary())
@@ -193,18 +191,6 @@ fn field(item: &Item, outcome: &Outcome<'_>) -> Value {
     json!(field)
 }
 
-/// `PermissionDenied` as `permission-denied`.
-fn kebab(kind: ErrorKind) -> String {
-    let mut text = String::new();
-    for c in format!("{kind:?}").chars() {
-        if c.is_ascii_uppercase() && !text.is_empty() {
-            text.push('-');
-        }
-        text.push(c.to_ascii_lowercase());
-    }
-    text
-}
-
 fn secret(item: &Item) -> Option<&str> {
     match &item.holds {
         Holds::Reference(reference) => Some(reference.name().as_str()),
@@ -219,16 +205,5 @@ fn name(item: &Item) -> String {
         ItemPlace::File(_) => item.field.clone(),
         ItemPlace::Argument(number) => format!("REF {number}"),
         ItemPlace::StdinLine(number) => format!("line {number}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_are_written_in_kebab_case() {
-        assert_eq!(kebab(ErrorKind::PermissionDenied), "permission-denied");
-        assert_eq!(kebab(ErrorKind::Other), "other");
     }
 }
