@@ -57,6 +57,9 @@ async fn passwords_go_back_to_the_database_by_an_argument() {
         &plan.stdout,
         &["openmetadata-database-bench000001-authtype-password", "3 secrets would be deleted"],
     );
+    let plan = scene.report(&["--clean", "--plan"]).await;
+    assert_eq!(plan["toDelete"].as_array().unwrap().len(), 3, "{plan}");
+    assert_eq!(plan["secrets"]["deleted"], 3, "{plan}");
     assert_eq!(scene.vault.names().await.len(), 4);
     tells(&scene.migrate(&["--clean"]).await.ended_with(0).stdout, &["3 secrets deleted"]);
     assert_eq!(scene.vault.names().await, ["my-own"]);

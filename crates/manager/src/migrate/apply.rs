@@ -1,10 +1,12 @@
 //! Applying a plan: page by page, a page's secrets side by side; each entity whole or not at all, a page in one commit.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use strongroom_metastore::{Row, StoreError};
 use strongroom_secrets::ErrorKind;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -26,16 +28,58 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Run<'a> {
     pub(super) manager: &'a Manager,
     pub(super) options: &'a MigrateOptions,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     pub(super) custom: Custom,
+    tally: Mutex<Tally>,
+}
+
+/// What came of a migration so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
     pub(super) report: Report,
-    log: Log,
+    /// What the pass under way has done.
+    pass: Pass,
     /// The entities that failed, which no later pass tries again.
     failed: HashSet<Uuid>,
     /// Whether it ended before it had gone through everything.
     ended_early: bool,
     /// When a row was changed last.
     pub(super) last_change: Option<Instant>,
+}
+
+/// Reads the tables page by page.
+#[derive(Debug, Default)]
+struct Reader {
+    /// How many kinds are read to their end.
+    kinds: usize,
+    after: Option<String>,
+    /// Why no more pages are to be read, though there may be more.
+    stopped: Option<&'static str>,
+}
+
+/// What those share who go through the tables together.
+struct Shared<'a> {
+    nth: u64,
+    watcher: &'a dyn Watcher,
+    reader: AsyncMutex<Reader>,
+    log: AsyncMutex<&'a mut Log>,
+}
+
+impl Reader {
+    fn is_done(&self) -> bool {
+        self.stopped.is_some() || self.kinds >= all_kinds().count()
+    }
+
+    /// The next page; `None` at the end.
+    async fn next(&mut self, run: &Run<'_>) -> Result<Option<Page>, MigrateError> {
+        let Some(kind) = all_kinds().nth(self.kinds) else { return Ok(None) };
+        let mut page = run.manager.page(*kind, self.after.as_deref(), run.options).await?;
+        self.after = page.next.take();
+        if self.after.is_none() {
+            self.kinds += 1;
+        }
+        Ok(Some(page))
+    }
 }
 
 /// An entity whose values are where they shall be, before its row is updated.
@@ -93,26 +137,17 @@ impl Manager {
         let (conflicts, left) = (plan.report.conflicts.clone(), plan.report.left.clone());
         let report = Report { run, conflicts, left, unlisted: plan.report.unlisted, ..Report::default() };
         let custom = Custom { adopt: options.adopt, deleted: Some(plan.deleted.clone()) };
-        let log = Log::of(run, plan.report.entities.seen);
-        let (failed, last_change) = (HashSet::new(), None);
-        let mut run = Run {
-            manager: self,
-            options,
-            plan,
-            custom,
-            report,
-            log,
-            failed,
-            ended_early: false,
-            last_change,
-        };
+        let mut log = Log::of(run, plan.report.entities.seen);
+        let tally = Mutex::new(Tally { report, ..Tally::default() });
+        let run = Run { manager: self, options, plan, custom, tally };
         watcher.total(plan.report.entities.seen);
         if self.is_managed() && plan.report.entities.changed > 0 {
             self.owe_reclaim().await?;
         }
-        run.all_passes(watcher).await?;
-        run.log.note_now(self).await?;
-        let (ended_early, mut report) = (run.ended_early, run.report);
+        run.all_passes(watcher, &mut log).await?;
+        log.note_now(self).await?;
+        let tally = run.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (ended_early, mut report) = (tally.ended_early, tally.report);
         if !ended_early {
             self.end_with_history(&mut report, options, watcher).await;
         }
@@ -135,39 +170,63 @@ pub(crate) const MIGRATION_HOLDER: &str = "migration:";
 
 impl Run<'_> {
     /// Goes through the tables once. A later pass than the first looks only at what is not known to be as it should be.
-    pub(super) async fn pass(&mut self, nth: u64, watcher: &dyn Watcher) -> Result<Pass, MigrateError> {
-        self.report.passes = nth;
-        let mut pass = Pass::default();
-        for kind in all_kinds() {
-            let mut after = None;
-            loop {
-                if watcher.should_stop() {
-                    self.stopped("it was asked to stop");
-                    return Ok(Pass { stopped: true, ..pass });
-                }
-                let mut page = self.manager.page(*kind, after.as_deref(), self.options).await?;
-                after = page.next.take();
-                let rows = page.rows;
-                if self.take_on(page, nth, &mut pass).await? {
-                    self.stopped("the vault answered none of the calls for the last entities");
-                    return Ok(Pass { stopped: true, ..pass });
-                }
-                if nth == 1 {
-                    watcher.advance(rows);
-                    self.log.progress.done += rows;
-                }
-                self.log.progress.changed = self.report.entities.changed;
-                self.log.note(self.manager).await?;
-                if after.is_none() {
-                    break;
-                }
-            }
+    ///
+    /// Two pages are in hand at a time: one is stored while the other waits for the vault. Whatever the one waits for, the other
+    /// goes on: none may wait for a connection that the other has in its hands.
+    pub(super) async fn pass(
+        &self,
+        nth: u64,
+        watcher: &dyn Watcher,
+        log: &mut Log,
+    ) -> Result<Pass, MigrateError> {
+        {
+            let mut tally = self.tally();
+            tally.report.passes = nth;
+            tally.pass = Pass::default();
         }
-        Ok(pass)
+        let shared = Shared { nth, watcher, reader: AsyncMutex::default(), log: AsyncMutex::new(log) };
+        // On the heap: they are large, and what waits for them would be as large.
+        tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)))?;
+        let stopped = shared.reader.into_inner().stopped;
+        if let Some(reason) = stopped {
+            self.stopped(reason);
+        }
+        Ok(Pass { stopped: stopped.is_some(), ..std::mem::take(&mut self.tally().pass) })
+    }
+
+    /// Takes on one page after the other, until there are no more.
+    async fn work(&self, shared: &Shared<'_>) -> Result<(), MigrateError> {
+        loop {
+            let page = {
+                let mut reader = shared.reader.lock().await;
+                if reader.is_done() {
+                    return Ok(());
+                }
+                if shared.watcher.should_stop() {
+                    reader.stopped = Some("it was asked to stop");
+                    return Ok(());
+                }
+                reader.next(self).await?
+            };
+            let Some(page) = page else { return Ok(()) };
+            let rows = page.rows;
+            if self.take_on(page, shared.nth).await? {
+                let reason = "the vault answered none of the calls for the last entities";
+                shared.reader.lock().await.stopped.get_or_insert(reason);
+            }
+            let changed = self.tally().report.entities.changed;
+            let mut log = shared.log.lock().await;
+            if shared.nth == 1 {
+                shared.watcher.advance(rows);
+                log.progress.done += rows;
+            }
+            log.progress.changed = changed;
+            log.note(self.manager).await?;
+        }
     }
 
     /// Migrates a page. Answers `true` if every entity that needed the vault failed for want of it.
-    async fn take_on(&mut self, mut page: Page, nth: u64, pass: &mut Pass) -> Result<bool, MigrateError> {
+    async fn take_on(&self, mut page: Page, nth: u64) -> Result<bool, MigrateError> {
         let first = nth == 1;
         let (mut attempted, mut unserved) = (0_usize, 0_usize);
         if !first {
@@ -179,9 +238,10 @@ impl Run<'_> {
                 self.fail_broken(broken);
             }
             for stays in page.stays.drain(..).filter(|_| first) {
-                self.report.entities.seen += 1;
-                self.report.entities.failed += 1;
-                self.report.add_stays(stays);
+                let mut tally = self.tally();
+                tally.report.entities.seen += 1;
+                tally.report.entities.failed += 1;
+                tally.report.add_stays(stays);
             }
             let entries = std::mem::take(&mut page.entries);
             let entries: Vec<Entry> =
@@ -192,46 +252,56 @@ impl Run<'_> {
             };
             let mut again = Vec::new();
             for (entry, outcome) in outcomes {
-                match outcome {
-                    Outcome::Changed => {
-                        attempted += 1;
-                        self.last_change = Some(Instant::now());
-                        pass.count += 1;
-                        if pass.changed.len() < REMEMBERED {
-                            pass.changed.push(entry.label());
-                        }
-                        if first {
-                            self.report.entities.seen += 1;
-                            self.report.entities.changed += 1;
-                        }
+                match &outcome {
+                    Outcome::Again if attempt < ATTEMPTS => {
+                        again.push(entry);
+                        continue;
                     }
-                    Outcome::Unchanged if first => {
-                        self.report.entities.seen += 1;
-                        self.report.entities.unchanged += 1;
-                    }
-                    Outcome::Unchanged => {}
-                    Outcome::Again if attempt < ATTEMPTS => again.push(entry),
-                    Outcome::Again => {
-                        attempted += 1;
-                        self.fail(&entry, String::new(), &WriteError::Changed, first);
-                    }
-                    Outcome::Failed { field, error } => {
-                        attempted += 1;
-                        unserved += usize::from(is_unserved(&error));
-                        self.fail(&entry, field, &error, first);
-                    }
+                    Outcome::Failed { error, .. } if is_unserved(error) => unserved += 1,
+                    _ => {}
                 }
+                attempted += usize::from(!matches!(outcome, Outcome::Unchanged));
+                self.count(&entry, outcome, first);
             }
             if again.is_empty() {
                 break;
             }
-            let rows = self.read_again(again).await?;
-            self.manager.look_into(rows, self.options, &mut page).await?;
+            let again = self.read_again(again).await?;
+            self.manager.look_into(again, self.options, &mut page).await?;
         }
         Ok(attempted > 0 && unserved == attempted)
     }
 
-    async fn read_again(&mut self, entries: Vec<Entry>) -> Result<Vec<Row>, MigrateError> {
+    /// Counts what became of an entity.
+    fn count(&self, entry: &Entry, outcome: Outcome, first: bool) {
+        let mut tally = self.tally();
+        if first {
+            let entities = &mut tally.report.entities;
+            entities.seen += 1;
+            *match &outcome {
+                Outcome::Changed => &mut entities.changed,
+                Outcome::Unchanged => &mut entities.unchanged,
+                Outcome::Again | Outcome::Failed { .. } => &mut entities.failed,
+            } += 1;
+        }
+        let (field, error) = match outcome {
+            Outcome::Unchanged => return,
+            Outcome::Changed => {
+                tally.last_change = Some(Instant::now());
+                tally.pass.count += 1;
+                if tally.pass.changed.len() < REMEMBERED {
+                    tally.pass.changed.push(entry.label());
+                }
+                return;
+            }
+            Outcome::Again => (String::new(), WriteError::Changed),
+            Outcome::Failed { field, error } => (field, error),
+        };
+        tally.failed.insert(entry.row.id);
+        tally.report.add_failure(Failure { entity: entry.label(), field, error: error.to_string() });
+    }
+
+    async fn read_again(&self, entries: Vec<Entry>) -> Result<Vec<Row>, MigrateError> {
         let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
             rows.extend(self.manager.store.get(entry.row.kind, entry.row.id).await?);
@@ -240,18 +310,19 @@ impl Run<'_> {
     }
 
     /// An entity, unless it is in conflict or has failed: those are left alone.
-    fn free(&mut self, entry: Entry, first: bool) -> Option<Entry> {
+    fn free(&self, entry: Entry, first: bool) -> Option<Entry> {
         let in_conflict = self.plan.in_conflict.contains(&entry.row.id) || entry.doubts().next().is_some();
+        let mut tally = self.tally();
         if in_conflict && first {
-            self.report.entities.seen += 1;
-            self.report.entities.failed += 1;
+            tally.report.entities.seen += 1;
+            tally.report.entities.failed += 1;
         }
-        (!in_conflict && !self.failed.contains(&entry.row.id)).then_some(entry)
+        (!in_conflict && !tally.failed.contains(&entry.row.id)).then_some(entry)
     }
 
     /// Stores the entities of a page in one commit, since each commit waits for the disk.
     pub(super) async fn store(
-        &mut self,
+        &self,
         entries: &[&Entry],
         ready: Vec<(usize, Ready<'_>)>,
     ) -> Vec<(usize, Outcome)> {
@@ -268,7 +339,7 @@ impl Run<'_> {
                     relationships: &[],
                     placed: &entity.placed,
                     prepared: &entity.prepared,
-                    run: Some(self.report.run),
+                    run: Some(self.plan.report.run),
                     keep_dropped: true,
                 }
             })
@@ -282,9 +353,12 @@ impl Run<'_> {
             let outcome = match stored {
                 Ok(()) => {
                     let written = entity.placed.iter().filter(|item| item.written).count() as u64;
-                    self.report.secrets.written += written;
-                    self.report.secrets.verified += entity.placed.len() as u64;
-                    self.report.secrets.returned += entity.returned;
+                    {
+                        let counts = &mut self.tally().report.secrets;
+                        counts.written += written;
+                        counts.verified += entity.placed.len() as u64;
+                        counts.returned += entity.returned;
+                    }
                     self.keeps(secrets(entries[*index]).saturating_sub(written + entity.returned));
                     if entity.changes { Outcome::Changed } else { Outcome::Unchanged }
                 }
@@ -317,33 +391,34 @@ impl Run<'_> {
     }
 
     /// Counts secrets that stay as they are; a later pass meets the same ones again.
-    pub(super) fn keeps(&mut self, secrets: u64) {
-        if self.report.passes == 1 {
-            self.report.secrets.kept += secrets;
+    pub(super) fn keeps(&self, secrets: u64) {
+        let mut tally = self.tally();
+        if tally.report.passes == 1 {
+            tally.report.secrets.kept += secrets;
         }
     }
 
-    fn fail(&mut self, entry: &Entry, field: String, error: &WriteError, first: bool) {
-        self.failed.insert(entry.row.id);
-        if first {
-            self.report.entities.seen += 1;
-            self.report.entities.failed += 1;
-        }
-        self.report.add_failure(Failure { entity: entry.label(), field, error: error.to_string() });
+    /// What came of it so far. Nobody waits for anything while he has it in his hands.
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        // A poisoned lock only says that another thread panicked; the numbers behind it are whole.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fail_broken(&mut self, broken: StoreError) {
-        self.report.entities.seen += 1;
-        self.report.entities.failed += 1;
+    fn fail_broken(&self, broken: StoreError) {
+        let mut tally = self.tally();
+        tally.report.entities.seen += 1;
+        tally.report.entities.failed += 1;
         let (entity, field) = (String::new(), String::new());
-        self.report.add_failure(Failure { entity, field, error: WriteError::Store(broken).to_string() });
+        tally.report.add_failure(Failure { entity, field, error: WriteError::Store(broken).to_string() });
     }
 
-    pub(super) fn stopped(&mut self, reason: &str) {
-        self.ended_early = true;
+    /// Reports that the migration ended early.
+    pub(super) fn stopped(&self, reason: &str) {
         let error =
             format!("the migration ended early, since {reason}: run it again to go on where it stopped");
-        self.report.add_failure(Failure { entity: String::new(), field: String::new(), error });
+        let mut tally = self.tally();
+        tally.ended_early = true;
+        tally.report.add_failure(Failure { entity: String::new(), field: String::new(), error });
     }
 }
 

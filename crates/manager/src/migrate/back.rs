@@ -27,7 +27,7 @@ type Returned = Result<String, WriteError>;
 impl Run<'_> {
     /// Brings the values of entities back to the database, and encrypts those that stand there in clear text.
     pub(super) async fn batch_back(
-        &mut self,
+        &self,
         entries: Vec<Entry>,
     ) -> Result<Vec<(Entry, Outcome)>, MigrateError> {
         let manager = self.manager;
@@ -129,7 +129,7 @@ impl Run<'_> {
 
     /// Makes the document of an entity whose values were read; an `Err` is an outcome that needs no storing.
     async fn make_ready_back<'p>(
-        &mut self,
+        &self,
         entry: &Entry,
         guards: &'p [Prepared],
         returned: Result<HashMap<FieldPath, (String, bool)>, (String, WriteError)>,

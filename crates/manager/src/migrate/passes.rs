@@ -12,6 +12,7 @@ use super::Watcher;
 use super::apply::{Pass, Run};
 use super::inventory::{Content, Entry};
 use super::report::Failure;
+use super::runs::Log;
 use crate::Keeping;
 
 /// How often the tables are gone through again at most.
@@ -21,14 +22,14 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 impl Run<'_> {
     /// Goes through the tables until a pass finds nothing to do.
-    pub(super) async fn all_passes(&mut self, watcher: &dyn Watcher) -> Result<(), MigrateError> {
-        let first = self.pass(1, watcher).await?;
+    pub(super) async fn all_passes(&self, watcher: &dyn Watcher, log: &mut Log) -> Result<(), MigrateError> {
+        let first = self.pass(1, watcher, log).await?;
         if first.stopped {
             return Ok(());
         }
         let last = match first.count {
             0 => first,
-            _ => self.repeat(watcher).await?,
+            _ => self.repeat(watcher, log).await?,
         };
         if last.stopped {
             return Ok(());
@@ -39,7 +40,8 @@ impl Run<'_> {
         }
         // That server writes what it has in its cache, which can be a row as it was before.
         let waits = !self.options.no_wait && self.manager.store.made_by_reference().await?;
-        if let (true, Some(last_change)) = (waits, self.last_change) {
+        let last_change = self.tally().last_change;
+        if let (true, Some(last_change)) = (waits, last_change) {
             let until = last_change + self.manager.timing.cache_wait;
             watcher.waits_until(until);
             while Instant::now() < until {
@@ -49,7 +51,8 @@ impl Run<'_> {
                 }
                 sleep(GLANCE.min(until.saturating_duration_since(Instant::now()))).await;
             }
-            let late = self.pass(self.report.passes + 1, watcher).await?;
+            let nth = self.tally().report.passes + 1;
+            let late = self.pass(nth, watcher, log).await?;
             if late.count > 0 && !late.stopped {
                 self.keeps_coming(&late);
             }
@@ -58,12 +61,12 @@ impl Run<'_> {
     }
 
     /// Goes through the tables again, until there was nothing to do or it was often enough.
-    async fn repeat(&mut self, watcher: &dyn Watcher) -> Result<Pass, MigrateError> {
+    async fn repeat(&self, watcher: &dyn Watcher, log: &mut Log) -> Result<Pass, MigrateError> {
         let mut pass = Pass::default();
         for _ in 0..REPEATS {
-            let nth = self.report.passes + 1;
+            let nth = self.tally().report.passes + 1;
             watcher.begins_pass(nth);
-            pass = self.pass(nth, watcher).await?;
+            pass = self.pass(nth, watcher, log).await?;
             if pass.stopped || pass.count == 0 {
                 break;
             }
@@ -72,14 +75,15 @@ impl Run<'_> {
     }
 
     /// Reports what was as it should be and is not any more.
-    fn keeps_coming(&mut self, pass: &Pass) {
+    fn keeps_coming(&self, pass: &Pass) {
         let advice = "it was changed back by a server that still works as before, and was migrated once more: restart that server \
                       with the new configuration, then run this again";
+        let report = &mut self.tally().report;
         for entity in &pass.changed {
             let (entity, field, error) = (entity.clone(), String::new(), advice.to_owned());
-            self.report.add_failure(Failure { entity, field, error });
+            report.add_failure(Failure { entity, field, error });
         }
-        self.report.unlisted += pass.count - pass.changed.len() as u64;
+        report.unlisted += pass.count - pass.changed.len() as u64;
     }
 
     /// The entities that may not be as they should be, found without a call to the vault.
@@ -90,7 +94,7 @@ impl Run<'_> {
         for owner in store.owned_by_any(&ids).await? {
             known.owners.insert((owner.entity, owner.field.clone()), owner);
         }
-        for moved in store.journal_of(self.report.run, &ids).await? {
+        for moved in store.journal_of(self.plan.report.run, &ids).await? {
             known.journal.insert((moved.entity, moved.field.clone()), moved);
         }
         Ok(entries.into_iter().filter(|entry| self.is_open(entry, &known)).collect())

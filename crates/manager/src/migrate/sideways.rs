@@ -69,7 +69,7 @@ impl Run<'_> {
     /// Makes sure that nobody changes what was found until it is stored, and that nobody has. A value for which that cannot be is
     /// refused in the batch.
     pub(super) async fn guard_moves(
-        &mut self,
+        &self,
         moves: &Moves,
         batch: &mut Batch,
     ) -> Result<MoveGuards, MigrateError> {

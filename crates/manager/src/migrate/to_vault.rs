@@ -29,7 +29,7 @@ struct InHand {
 impl Run<'_> {
     /// Moves the values of entities to the vault, and from another vault to this one.
     pub(super) async fn batch(
-        &mut self,
+        &self,
         vault: &Arc<dyn Provider>,
         entries: Vec<Entry>,
     ) -> Result<Vec<(Entry, Outcome)>, MigrateError> {
@@ -188,7 +188,7 @@ impl Run<'_> {
 
     /// Makes the document of an entity whose values are in the vault; an `Err` is an outcome that needs no storing.
     async fn make_ready<'p>(
-        &mut self,
+        &self,
         vault: &Arc<dyn Provider>,
         InHand { entry, fields, .. }: &InHand,
         moved: bool,

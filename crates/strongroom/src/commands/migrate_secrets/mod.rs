@@ -1,6 +1,7 @@
 //! `strongroom migrate-secrets`: passwords move to where the configured secrets manager keeps them, or where another does.
 
 mod actions;
+mod cleaning;
 mod history;
 mod leftovers;
 mod options;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use strongroom_config::{Environment, FernetKey, SecretsManager, Settings};
-use strongroom_manager::migrate::{self, MigrateOptions, Plan, Watcher};
+use strongroom_manager::migrate::{self, MigrateOptions, Plan};
 use strongroom_manager::{Keeping, Manager};
 use strongroom_metastore::{Access, Metastore, MigrationLock, Options, RunRecord, StoreError};
 use strongroom_secrets::clock::SystemClock;
@@ -26,13 +27,13 @@ use strongroom_secrets::{Clock, Random};
 use uuid::Uuid;
 
 use self::actions::Actions;
+use self::cleaning::Doomed;
 use self::options::Decisions;
 use self::places::{PlaceArgs, Places};
 use self::plan_file::{PlanFile, Writing};
 pub(crate) use self::plan_output::told_plan;
 use self::plan_output::{Output, Outputs, tell_plan};
 use self::progress::Bar;
-use self::report_output::tell_cleaning;
 pub(crate) use self::report_output::tell_report;
 use crate::exit::{CONFLICTS, FAILED, Usage};
 use crate::signals::Signals;
@@ -203,39 +204,13 @@ async fn plan_and_apply(
 /// Deletes in the old place what the new one holds, or says what it would delete.
 async fn clean(args: &MigrateSecretsArgs, order: &Order, manager: &Manager, run: Uuid) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let bar = Cleaning { bar: Bar::new("looking", !args.json), tells: order.only_plan && !args.json };
+    let doomed = Doomed::new(Bar::new("looking", !args.json), order.only_plan, args.json)?;
     let report = tokio::select! {
-        report = manager.clean(run, &order.options, order.only_plan, &bar) => report?,
-        never = bar.bar.stop_when_asked(&mut signals) => match never {},
+        report = manager.clean(run, &order.options, order.only_plan, &doomed) => report?,
+        never = doomed.bar.stop_when_asked(&mut signals) => match never {},
     };
-    bar.bar.clear();
-    tell_cleaning(&report, order.only_plan, args.json)?;
+    doomed.finish(&report)?;
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
-}
-
-/// Tells what would be deleted, beside the progress.
-struct Cleaning {
-    bar: Bar,
-    tells: bool,
-}
-
-impl Watcher for Cleaning {
-    fn advance(&self, entities: u64) {
-        self.bar.advance(entities);
-    }
-
-    fn would_delete(&self, vault: &str, name: &str) {
-        if self.tells {
-            self.bar.aside(|| {
-                // Who does not listen any more is told nothing.
-                let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{vault}: {name}\n"));
-            });
-        }
-    }
-
-    fn should_stop(&self) -> bool {
-        self.bar.should_stop()
-    }
 }
 
 fn action_of(actions: &Actions, options: &MigrateOptions) -> &'static str {

@@ -39,24 +39,6 @@ pub(crate) fn tell_report(report: &Report, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Shows what a cleaning did, or would do.
-pub(super) fn tell_cleaning(report: &Report, plan: bool, json: bool) -> Result<()> {
-    let mut out = stdout().lock();
-    if json {
-        return to_json(&mut out, report);
-    }
-    let secrets = &report.secrets;
-    let would = if plan { "would be deleted" } else { "deleted" };
-    writeln!(
-        out,
-        "{} secrets {would} in the old place, {} are in use, {} stay.",
-        secrets.deleted,
-        secrets.kept,
-        report.stays.len() as u64 + report.unlisted
-    )?;
-    tell_troubles(&mut out, report)
-}
-
 /// Shows conflicts, failures and what was left.
 pub(super) fn tell_troubles(out: &mut impl Write, report: &Report) -> Result<()> {
     for conflict in &report.conflicts {
