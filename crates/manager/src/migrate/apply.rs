@@ -202,8 +202,8 @@ impl Run<'_> {
                 if reader.is_done() {
                     return Ok(());
                 }
-                if shared.watcher.should_stop() {
-                    reader.stopped = Some("it was asked to stop");
+                if let Some(reason) = shared.watcher.why_stop() {
+                    reader.stopped = Some(reason);
                     return Ok(());
                 }
                 reader.next(self).await?

@@ -112,8 +112,8 @@ impl Cleaning<'_> {
             if page.is_empty() {
                 return Ok(false);
             }
-            if watcher.should_stop() {
-                let error = "it ended early, since it was asked to stop: run it again to go on".to_owned();
+            if let Some(reason) = watcher.why_stop() {
+                let error = format!("it ended early, since {reason}: run it again to go on");
                 let (entity, field) = (String::new(), String::new());
                 self.report.add_failure(Failure { entity, field, error });
                 return Ok(true);

@@ -72,6 +72,10 @@ pub trait Watcher: Send + Sync {
     fn should_stop(&self) -> bool {
         false
     }
+    /// The same, with the reason, as the rest of a sentence.
+    fn why_stop(&self) -> Option<&'static str> {
+        self.should_stop().then_some("it was asked to stop")
+    }
 }
 
 /// A watcher that only passes on a request to stop.

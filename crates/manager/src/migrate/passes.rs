@@ -45,8 +45,8 @@ impl Run<'_> {
             let until = last_change + self.manager.timing.cache_wait;
             watcher.waits_until(until);
             while Instant::now() < until {
-                if watcher.should_stop() {
-                    self.stopped("it was asked to stop while it waited for the caches of other servers");
+                if let Some(reason) = watcher.why_stop() {
+                    self.stopped(reason);
                     return Ok(());
                 }
                 sleep(GLANCE.min(until.saturating_duration_since(Instant::now()))).await;

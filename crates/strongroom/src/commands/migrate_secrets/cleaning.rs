@@ -11,15 +11,15 @@ use super::progress::Bar;
 use super::report_output::{tell_troubles, to_json};
 
 /// The secrets that a cleaning is about.
-pub(super) struct Doomed {
-    pub(super) bar: Bar,
+pub(super) struct Doomed<'a> {
+    pub(super) bar: Bar<'a>,
     plan: bool,
     json: bool,
     written: Mutex<(u64, Option<io::Error>)>,
 }
 
-impl Doomed {
-    pub(super) fn new(bar: Bar, plan: bool, json: bool) -> Result<Self> {
+impl<'a> Doomed<'a> {
+    pub(super) fn new(bar: Bar<'a>, plan: bool, json: bool) -> Result<Self> {
         if plan && json {
             write!(stdout(), "{{\"toDelete\":[").context("the plan cannot be written")?;
         }
@@ -56,7 +56,7 @@ impl Doomed {
     }
 }
 
-impl Watcher for Doomed {
+impl Watcher for Doomed<'_> {
     fn advance(&self, entities: u64) {
         self.bar.advance(entities);
     }
@@ -76,7 +76,7 @@ impl Watcher for Doomed {
         });
     }
 
-    fn should_stop(&self) -> bool {
-        self.bar.should_stop()
+    fn why_stop(&self) -> Option<&'static str> {
+        self.bar.why_stop()
     }
 }

@@ -136,8 +136,8 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
         manager.begin_run(run, action_of(&args.action, &order.options), &this_process()).await?;
     }
     let code = match args.action.clean {
-        true => clean(&args, &order, &manager, run).await?,
-        false => plan_and_apply(&args, &order, &manager, run).await?,
+        true => clean(&args, &order, &manager, run, lock.as_ref()).await?,
+        false => Box::pin(plan_and_apply(&args, &order, &manager, run, lock.as_ref())).await?,
     };
     drop(lock);
     store.close().await;
@@ -154,6 +154,7 @@ async fn plan_and_apply(
     order: &Order,
     manager: &Manager,
     run: Uuid,
+    lock: Option<&MigrationLock>,
 ) -> Result<ExitCode> {
     let options = &order.options;
     let mut outputs = Vec::new();
@@ -191,7 +192,7 @@ async fn plan_and_apply(
         return Ok(ExitCode::from(CONFLICTS));
     }
     let mut signals = Signals::listen()?;
-    let bar = Bar::new("migrating", !args.json);
+    let bar = Bar::new("migrating", !args.json).under(lock);
     let report = tokio::select! {
         report = manager.apply_migration(&plan, options, &bar) => report?,
         never = bar.stop_when_asked(&mut signals) => match never {},
@@ -202,9 +203,15 @@ async fn plan_and_apply(
 }
 
 /// Deletes in the old place what the new one holds, or says what it would delete.
-async fn clean(args: &MigrateSecretsArgs, order: &Order, manager: &Manager, run: Uuid) -> Result<ExitCode> {
+async fn clean(
+    args: &MigrateSecretsArgs,
+    order: &Order,
+    manager: &Manager,
+    run: Uuid,
+    lock: Option<&MigrationLock>,
+) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let doomed = Doomed::new(Bar::new("looking", !args.json), order.only_plan, args.json)?;
+    let doomed = Doomed::new(Bar::new("looking", !args.json).under(lock), order.only_plan, args.json)?;
     let report = tokio::select! {
         report = manager.clean(run, &order.options, order.only_plan, &doomed) => report?,
         never = doomed.bar.stop_when_asked(&mut signals) => match never {},

@@ -126,12 +126,12 @@ impl<'a> Output<'a> {
 
 /// Makes a plan known while it is made: on all outputs, beside the progress.
 pub(crate) struct Outputs<'a> {
-    pub(super) bar: Bar,
+    pub(super) bar: Bar<'a>,
     outputs: Mutex<Vec<Output<'a>>>,
 }
 
 impl<'a> Outputs<'a> {
-    pub(super) fn new(bar: Bar, outputs: Vec<Output<'a>>) -> Self {
+    pub(super) fn new(bar: Bar<'a>, outputs: Vec<Output<'a>>) -> Self {
         Self { bar, outputs: Mutex::new(outputs) }
     }
 

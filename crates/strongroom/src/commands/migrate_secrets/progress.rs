@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use strongroom_manager::migrate::Watcher;
+use strongroom_metastore::MigrationLock;
 use tokio::time::Instant;
 
 use crate::signals::Signals;
 
 /// A progress bar on a terminal, and nothing elsewhere.
-pub(super) struct Bar {
+pub(super) struct Bar<'a> {
     bar: ProgressBar,
     stop: AtomicBool,
+    lock: Option<&'a MigrationLock>,
 }
 
-impl Bar {
+impl<'a> Bar<'a> {
     pub(super) fn new(doing: &'static str, wanted: bool) -> Self {
         let bar = match wanted && stderr().is_terminal() {
             true => ProgressBar::no_length(),
@@ -26,7 +28,12 @@ impl Bar {
             ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} entities, {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(doing);
-        Self { bar, stop: AtomicBool::new(false) }
+        Self { bar, stop: AtomicBool::new(false), lock: None }
+    }
+
+    /// The same, for somebody who has to stop as soon as this lock is lost.
+    pub(super) fn under(self, lock: Option<&'a MigrationLock>) -> Self {
+        Self { lock, ..self }
     }
 
     /// Says a line, above the bar if there is one.
@@ -55,7 +62,7 @@ impl Bar {
     }
 }
 
-impl Watcher for Bar {
+impl Watcher for Bar<'_> {
     fn total(&self, entities: u64) {
         self.bar.set_length(entities);
     }
@@ -78,5 +85,12 @@ impl Watcher for Bar {
 
     fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn why_stop(&self) -> Option<&'static str> {
+        if self.lock.is_some_and(MigrationLock::is_lost) {
+            return Some("the connection to the database that holds the migration lock was lost");
+        }
+        self.should_stop().then_some("it was asked to stop")
     }
 }
