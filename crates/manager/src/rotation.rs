@@ -6,11 +6,13 @@
 //! running it again: what the first key opens is left as it is. After a round that changed something the database is gone through
 //! once more, until nothing is left under an old key; that is also how it is verified.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use strongroom_entities::literals::replaced;
 use strongroom_entities::{FernetError, FernetKeys};
-use strongroom_metastore::{DocumentTable, StoredDocument};
+use strongroom_metastore::{DocumentTable, StoreError, StoredDocument};
 use tokio::time::Instant;
 
 use crate::Manager;
@@ -23,6 +25,9 @@ use crate::sealed::{self, NO_KEY_OPENS, TOKENS};
 const PAGE: u32 = 64;
 /// How often the database is gone through: once to do it, and then until nothing is left to do.
 const ROUNDS: u32 = 4;
+/// How often a page is tried that the database cannot do beside what others are doing, and how much longer each time.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 /// How many failures are named.
 const NAMED: usize = 1_000;
 
@@ -51,8 +56,8 @@ pub struct Rotation {
 /// One table of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableTurn {
-    /// Its name.
-    pub table: &'static str,
+    /// Its name, and after a dot that of a column that holds encrypted texts and nothing else.
+    pub table: String,
     /// Its documents that hold something encrypted.
     pub documents: u64,
     /// The encrypted values in them.
@@ -64,9 +69,9 @@ pub struct TableTurn {
 /// A value that stays as it is. Never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RotationFailure {
-    /// The table.
-    pub table: &'static str,
-    /// The key of the row.
+    /// The table, and after a dot the column, if that holds encrypted texts and nothing else.
+    pub table: String,
+    /// The key of the row; empty in such a column.
     pub row: String,
     /// The field; empty if the whole document is meant.
     pub field: String,
@@ -130,7 +135,7 @@ impl Manager {
         rotation: &mut Rotation,
     ) -> Result<(), WriteError> {
         for table in DocumentTable::all() {
-            let mut turn = TableTurn { table: table.name, documents: 0, values: 0, renewed: 0 };
+            let mut turn = TableTurn { table: table.name.to_owned(), documents: 0, values: 0, renewed: 0 };
             let mut after: Option<Vec<String>> = None;
             loop {
                 if watcher.should_stop() {
@@ -167,11 +172,76 @@ impl Manager {
                 rotation.tables.push(turn);
             }
         }
+        self.columns_round(keys, plan, watcher, rotation).await
+    }
+
+    /// Goes through the columns that hold encrypted texts and nothing else.
+    async fn columns_round(
+        &self,
+        keys: &FernetKeys,
+        plan: bool,
+        watcher: &dyn Watcher,
+        rotation: &mut Rotation,
+    ) -> Result<(), WriteError> {
+        for column in self.store.encrypted_columns().await? {
+            let table = format!("{}.{}", column.table, column.name);
+            let mut turn = TableTurn { table, documents: 0, values: 0, renewed: 0 };
+            let mut after = String::new();
+            loop {
+                if watcher.should_stop() {
+                    rotation.stopped = true;
+                    break;
+                }
+                let page = self.store.encrypted_texts(&column, &after, PAGE).await?;
+                watcher.advance(page.len() as u64);
+                let mut transaction = if plan { None } else { Some(self.store.begin().await?) };
+                for text in &page {
+                    turn.documents += 1;
+                    turn.values += 1;
+                    match (keys.renew(text), &mut transaction) {
+                        (Ok(None), _) => {}
+                        (Ok(Some(_)), None) => turn.renewed += 1,
+                        (Ok(Some(new)), Some(transaction)) => {
+                            turn.renewed += transaction.replace_encrypted_text(&column, text, &new).await?;
+                        }
+                        (Err(_), _) => rotation.fail(&turn.table, "", "", NO_KEY_OPENS),
+                    }
+                }
+                if let Some(transaction) = transaction {
+                    transaction.commit().await?;
+                }
+                match page.last() {
+                    Some(last) if page.len() == PAGE as usize => after.clone_from(last),
+                    _ => break,
+                }
+            }
+            rotation.values += turn.values;
+            rotation.renewed += turn.renewed;
+            if turn.documents > 0 {
+                rotation.tables.push(turn);
+            }
+        }
         Ok(())
     }
 
-    /// Renews the values of some documents in one transaction, each as it stands there now. Answers how many values that were.
+    /// Renews the values of some documents. What the database could not do beside what others were doing is done again.
     async fn renew_documents(
+        &self,
+        keys: &FernetKeys,
+        table: &DocumentTable,
+        old: &[&Vec<String>],
+    ) -> Result<u64, WriteError> {
+        for attempt in 1..ATTEMPTS {
+            match self.renew_in_one_transaction(keys, table, old).await {
+                Err(WriteError::Store(StoreError::Again(_))) => tokio::time::sleep(PAUSE * attempt).await,
+                done => return done,
+            }
+        }
+        self.renew_in_one_transaction(keys, table, old).await
+    }
+
+    /// Renews the values of some documents in one transaction, each as it stands there now. Answers how many values that were.
+    async fn renew_in_one_transaction(
         &self,
         keys: &FernetKeys,
         table: &DocumentTable,
@@ -197,17 +267,18 @@ impl Manager {
 impl Rotation {
     fn note_failures(&mut self, table: &DocumentTable, document: &StoredDocument, renewal: &Renewal) {
         let row = document.key.join(" ");
-        let mut note = |field: &str, error: &str| {
-            self.failed += 1;
-            if self.failures.len() < NAMED {
-                let (field, error) = (field.to_owned(), error.to_owned());
-                self.failures.push(RotationFailure { table: table.name, row: row.clone(), field, error });
-            }
-        };
         if !renewal.is_json {
-            note("", "is not JSON, so it is left as it is");
+            self.fail(table.name, &row, "", "is not JSON, so it is left as it is");
         }
-        renewal.closed.iter().for_each(|field| note(field, NO_KEY_OPENS));
+        renewal.closed.iter().for_each(|field| self.fail(table.name, &row, field, NO_KEY_OPENS));
+    }
+
+    fn fail(&mut self, table: &str, row: &str, field: &str, error: &str) {
+        self.failed += 1;
+        if self.failures.len() < NAMED {
+            let [table, row, field, error] = [table, row, field, error].map(str::to_owned);
+            self.failures.push(RotationFailure { table, row, field, error });
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
 //! [`rows`] (entities), [`relationships`], [`history`], [`copies`] (what a migration takes passwords
 //! out of), [`intents`], [`layout`] (who made the tables), [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
-//! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text). OpenMetadata's layout is
+//! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text) and [`encrypted_columns`]. OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
 //! # How a query is written
@@ -40,6 +40,7 @@ mod connecting;
 pub mod copies;
 mod dialect;
 pub mod documents;
+pub mod encrypted_columns;
 pub mod error;
 pub mod history;
 mod insert;
@@ -64,6 +65,7 @@ mod transaction;
 
 pub use copies::{CopyKey, CopyTable, StoredCopy};
 pub use documents::{DocumentTable, StoredDocument};
+pub use encrypted_columns::EncryptedColumn;
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
 pub use layout::Layout;

@@ -64,7 +64,7 @@ async fn afterwards_the_new_key_alone_opens_everything_and_nothing_else_has_chan
     assert!(rotation.complete && rotation.failures.is_empty(), "{rotation:?}");
     assert_eq!((rotation.values, rotation.renewed), (301, 301));
     let tables: Vec<_> =
-        rotation.tables.iter().map(|turn| (turn.table, turn.documents, turn.renewed)).collect();
+        rotation.tables.iter().map(|turn| (turn.table.as_str(), turn.documents, turn.renewed)).collect();
     assert_eq!(tables, [("dbservice_entity", 150, 300), ("entity_extension", 1, 1)]);
     for document in &before {
         let mut after = world.row(id_of(document)).await.unwrap().json;
@@ -110,7 +110,7 @@ async fn what_no_key_opens_is_named_and_the_rest_is_done() {
     assert_eq!((rotation.values, rotation.renewed, rotation.failed, rotation.complete), (2, 1, 1, false));
     let failure = &rotation.failures[0];
     assert_eq!(
-        (failure.table, failure.row.as_str()),
+        (failure.table.as_str(), failure.row.as_str()),
         ("dbservice_entity", Uuid::from_u128(2).to_string().as_str())
     );
     assert_eq!(failure.field, "connection.config.authType.password");

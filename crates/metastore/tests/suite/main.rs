@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod copies;
+mod documents;
 mod entities;
 mod fixtures;
 mod intents;

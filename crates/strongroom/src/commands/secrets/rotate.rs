@@ -79,14 +79,15 @@ fn tell(out: &mut impl Write, rotation: &Rotation, plan: bool, keys: usize) -> R
     let mut lines = vec![heading.map(str::to_owned).to_vec()];
     lines.extend(rotation.tables.iter().map(|turn| {
         let numbers = [turn.documents, turn.values, turn.renewed].map(|number| number.to_string());
-        [vec![turn.table.to_owned()], numbers.to_vec()].concat()
+        [vec![turn.table.clone()], numbers.to_vec()].concat()
     }));
     if !rotation.tables.is_empty() {
         out.write_all(table(&lines).as_bytes())?;
     }
     for failure in &rotation.failures {
         let field = if failure.field.is_empty() { String::new() } else { format!(": {}", failure.field) };
-        writeln!(out, "failure: {} {}{field} {}", failure.table, failure.row, failure.error)?;
+        let row = if failure.row.is_empty() { String::new() } else { format!(" {}", failure.row) };
+        writeln!(out, "failure: {}{row}{field} {}", failure.table, failure.error)?;
     }
     let more = failed - rotation.failures.len() as u64;
     if more > 0 {
