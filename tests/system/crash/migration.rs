@@ -7,7 +7,7 @@ use serde_json::json;
 use strongroom_entities::{EntityKind, name_hash};
 use strongroom_manager::crash::Step;
 use strongroom_metastore::testing::Kind;
-use strongroom_metastore::{Access, Metastore, Options};
+use strongroom_metastore::{Access, CopyTable, Location, Metastore, Options};
 use strongroom_secrets::random::SequentialRandom;
 use strongroom_secrets::{Random, SecretValue};
 use strongroom_tests::vault::OFFICER;
@@ -144,13 +144,22 @@ fn old_version(installation: &Installation<'_>, number: u32) -> serde_json::Valu
 
 /// Insists that no earlier document holds a password.
 async fn assert_scrubbed(installation: &Installation<'_>, when: &str) {
-    let file = std::fs::read(installation.database()).unwrap();
-    let text = String::from_utf8_lossy(&file);
-    for (at, _) in text.match_indices("gAAAAA") {
-        let token: String =
-            text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_=".contains(*c)).collect();
-        let opened = installation.keys().decrypt(&token);
-        assert!(opened.is_err(), "{when}: the database's file still holds a token that opens");
+    let texts: Vec<String> = match installation.location() {
+        Location::Sqlite(file) => vec![String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()],
+        server => {
+            let store = Metastore::open(&Options::new(server, Access::ReadOnly)).await.unwrap();
+            let copies = store.copies(CopyTable::Versions, &[], None, VERSIONS).await.unwrap();
+            store.close().await;
+            copies.into_iter().map(|copy| copy.text).collect()
+        }
+    };
+    for text in &texts {
+        for (at, _) in text.match_indices("gAAAAA") {
+            let is_of_token = |c: &char| c.is_ascii_alphanumeric() || "-_=".contains(*c);
+            let token: String = text[at..].chars().take_while(is_of_token).collect();
+            let opened = installation.keys().decrypt(&token);
+            assert!(opened.is_err(), "{when}: the database still holds a token that opens");
+        }
     }
 }
 

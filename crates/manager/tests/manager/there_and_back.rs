@@ -124,6 +124,16 @@ async fn recorded_rows_go_there_and_back_on_postgresql() {
 }
 
 #[tokio::test]
+async fn recorded_rows_go_there_and_back_on_mysql() {
+    recorded_rows_go_there_and_back(Kind::Mysql).await;
+}
+
+#[tokio::test]
+async fn recorded_rows_go_there_and_back_on_mariadb() {
+    recorded_rows_go_there_and_back(Kind::MariaDb).await;
+}
+
+#[tokio::test]
 async fn a_database_without_the_tables_of_newer_kinds_is_migrated() {
     let database = TestDatabase::new(Kind::Sqlite).await;
     let store = database.open().await;
