@@ -1,9 +1,11 @@
 //! The database: whether it can be read, and who made it.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::time::Duration;
 
 use strongroom_config::{NamingChoice, Settings};
-use strongroom_metastore::{Access, Layout, Metastore, Options, StoreError};
+use strongroom_metastore::{Access, Layout, Location, Metastore, Options, StoreError};
 use strongroom_secrets::Clock;
 
 use super::finding::Finding;
@@ -24,6 +26,9 @@ pub(super) struct Opened {
 pub(super) async fn open(settings: &Settings, patience: Duration) -> (Vec<Finding>, Option<Opened>) {
     let location = wiring::database(&settings.database);
     let options = Options::new(location.clone(), Access::ReadOnly);
+    if let Some(error) = no_sqlite(&location) {
+        return (unopened(&error, settings), None);
+    }
     let opened = tokio::time::timeout(patience, async {
         let store = Metastore::open(&options).await?;
         store.ping().await?;
@@ -39,14 +44,27 @@ pub(super) async fn open(settings: &Settings, patience: Duration) -> (Vec<Findin
         Ok(Err(error)) => (unopened(&error, settings), None),
         Err(_) => {
             let what = format!("the database did not answer within {} s", patience.as_secs());
-            let fix = format!("is it running, and can it be reached from here? {}", place(settings));
+            let fix = "is it running, and can it be reached from here?";
             let findings = vec![
-                Finding::failed("database.open", what, fix),
+                Finding::failed("database.open", what, fix).and_fix(&place(settings)),
                 Finding::not_tried("database.version", "the database cannot be read"),
             ];
             (findings, None)
         }
     }
+}
+
+/// What is wrong with a file that is there and no database: the connection would be tried again and again.
+fn no_sqlite(location: &Location) -> Option<StoreError> {
+    const BEGINNING: &[u8] = b"SQLite format 3\0";
+    let Location::Sqlite(path) = location else { return None };
+    let mut begins = Vec::new();
+    let limit = BEGINNING.len() as u64;
+    File::open(path).ok()?.take(limit).read_to_end(&mut begins).ok()?;
+    (!begins.is_empty() && begins != BEGINNING).then(|| StoreError::Open {
+        database: location.to_string(),
+        reason: "the file is not a database of SQLite".to_owned(),
+    })
 }
 
 fn place(settings: &Settings) -> String {
