@@ -80,6 +80,23 @@ impl Test {
             .args(self.all.then_some("--include-ignored"))
             .args(&self.filter)
             .args(&self.rest))
-        .context("not every test passed")
+        .context("not every test passed")?;
+        for (database, only) in ON_SERVERS {
+            heading(&format!("Running the tests of the secrets manager on {database}"));
+            run(cargo::cargo()?
+                .args(["test", "--workspace", "--test", "manager", "--features", &features])
+                .env("STRONGROOM_TEST_DATABASE", database)
+                .envs(databases.variables())
+                .arg("--")
+                .args(if self.filter.is_some() { &[] } else { *only })
+                .args(&self.filter)
+                .args(&self.rest))
+            .with_context(|| format!("not every test passed on {database}"))?;
+        }
+        Ok(())
     }
 }
+
+/// On which servers the tests of the manager run as well, and which of them: MySQL takes seconds to make the tables of each.
+const ON_SERVERS: &[(&str, &[&str])] =
+    &[("postgres", &[]), ("mysql", &["migrating::", "settling::", "writing::"])];

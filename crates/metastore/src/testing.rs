@@ -31,6 +31,21 @@ impl Kind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Mysql, Self::MariaDb];
 
+    /// The kind that `STRONGROOM_TEST_DATABASE` names, for tests that run on one at a time: SQLite unless it says `postgres`, `mysql` or
+    /// `mariadb`.
+    ///
+    /// # Panics
+    /// If it says anything else.
+    pub fn from_environment() -> Self {
+        match std::env::var("STRONGROOM_TEST_DATABASE").as_deref() {
+            Err(_) | Ok("" | "sqlite") => Self::Sqlite,
+            Ok("postgres") => Self::Postgres,
+            Ok("mysql") => Self::Mysql,
+            Ok("mariadb") => Self::MariaDb,
+            Ok(other) => panic!("STRONGROOM_TEST_DATABASE is {other}"),
+        }
+    }
+
     /// The variable that tells where the server is and how its superuser signs in: `scheme://user:password@host:port/database`.
     pub fn variable(self) -> Option<&'static str> {
         match self {
@@ -88,6 +103,27 @@ impl TestDatabase {
     /// If one of them fails.
     pub async fn run(&self, statements: &str) {
         run(&self.location, statements).await;
+    }
+
+    /// The first column of what a query in the database's own SQL finds: texts.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let options = self.location.connect_options(Access::Create).expect("options");
+        let mut connection = options.connect().await.expect("the database answers");
+        let found = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection).await;
+        connection.close().await.expect("an end in order");
+        found.unwrap_or_else(|error| panic!("{error}: {query}"))
+    }
+
+    /// A text as it stands in a statement.
+    pub fn literal(&self, text: &str) -> String {
+        let text = text.replace('\'', "''");
+        match self.kind {
+            Kind::Mysql | Kind::MariaDb => format!("'{}'", text.replace('\\', "\\\\")),
+            Kind::Sqlite | Kind::Postgres => format!("'{text}'"),
+        }
     }
 
     /// The section `database` of `openmetadata.yaml` for it.

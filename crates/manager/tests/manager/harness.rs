@@ -4,18 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use strongroom_entities::{EntityKind, FernetKeys};
 use strongroom_manager::migrate::{PlannedField, Watcher};
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Change, Keeping, Manager, Parts, Stored, Timing, WriteError, WriteOutcome};
-use strongroom_metastore::{Access, IntentState, Metastore, Options, Row};
+use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::{IntentState, Location, Metastore, Row};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::memory::MemoryProvider;
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Provider, SecretName, SecretValue};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) const KIND: EntityKind = EntityKind::DatabaseService;
@@ -29,7 +27,7 @@ pub(crate) struct World {
     pub(crate) manager: Manager,
     pub(crate) vault: MemoryProvider,
     pub(crate) store: Metastore,
-    folder: Arc<TempDir>,
+    database: Arc<TestDatabase>,
 }
 
 impl World {
@@ -38,21 +36,21 @@ impl World {
     }
 
     pub(crate) async fn with(scheme: NamingScheme) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self::open(folder, MemoryProvider::new(), scheme, "server:test").await
+        let database = Arc::new(TestDatabase::new(Kind::from_environment()).await);
+        Self::open(database, MemoryProvider::new(), scheme, "server:test").await
     }
 
     /// The same database and vault in the hands of another process.
     pub(crate) async fn as_other(&self, holder: &str) -> Self {
-        Self::open(self.folder.clone(), self.vault.clone(), NamingScheme::Guide, holder).await
+        Self::open(self.database.clone(), self.vault.clone(), NamingScheme::Guide, holder).await
     }
 
     /// The same database under another provider, with the vaults that secrets were kept in before.
     pub(crate) async fn under(&self, provider: &str, keeping: Keeping, former: &[&MemoryProvider]) -> Self {
         let former = former.iter().map(|vault| Arc::new((*vault).clone()) as Arc<dyn Provider>).collect();
-        let (scheme, folder) = (NamingScheme::Guide, self.folder.clone());
+        let (scheme, database) = (NamingScheme::Guide, self.database.clone());
         let world =
-            Self::open_as(folder, self.vault.clone(), scheme, "migration:test", keeping, provider).await;
+            Self::open_as(database, self.vault.clone(), scheme, "migration:test", keeping, provider).await;
         Self { manager: world.manager.with_former_vaults(former), ..world }
     }
 
@@ -64,19 +62,24 @@ impl World {
     /// The same database in the hands of a migration that names secrets otherwise.
     pub(crate) async fn named(&self, naming: Naming, keeping: Keeping, former: &[&MemoryProvider]) -> Self {
         let former = former.iter().map(|vault| Arc::new((*vault).clone()) as Arc<dyn Provider>).collect();
-        let (folder, vault) = (self.folder.clone(), self.vault.clone());
+        let (database, vault) = (self.database.clone(), self.vault.clone());
         let world =
-            Self::open_with(folder, vault, naming, "migration:test", keeping, "managed-azure-kv").await;
+            Self::open_with(database, vault, naming, "migration:test", keeping, "managed-azure-kv").await;
         Self { manager: world.manager.with_former_vaults(former), ..world }
     }
 
-    async fn open(folder: Arc<TempDir>, vault: MemoryProvider, scheme: NamingScheme, holder: &str) -> Self {
+    async fn open(
+        database: Arc<TestDatabase>,
+        vault: MemoryProvider,
+        scheme: NamingScheme,
+        holder: &str,
+    ) -> Self {
         let keeping = Keeping::Managed(Arc::new(vault.clone()));
-        Self::open_as(folder, vault, scheme, holder, keeping, "managed-azure-kv").await
+        Self::open_as(database, vault, scheme, holder, keeping, "managed-azure-kv").await
     }
 
     async fn open_as(
-        folder: Arc<TempDir>,
+        database: Arc<TestDatabase>,
         vault: MemoryProvider,
         scheme: NamingScheme,
         holder: &str,
@@ -84,21 +87,20 @@ impl World {
         provider: &str,
     ) -> Self {
         let naming = Naming::new("", "openmetadata", scheme).unwrap();
-        Self::open_with(folder, vault, naming, holder, keeping, provider).await
+        Self::open_with(database, vault, naming, holder, keeping, provider).await
     }
 
     async fn open_with(
-        folder: Arc<TempDir>,
+        database: Arc<TestDatabase>,
         vault: MemoryProvider,
         naming: Naming,
         holder: &str,
         keeping: Keeping,
         provider: &str,
     ) -> Self {
-        let options = Options::new(folder.path().join("metastore.db"), Access::Create);
-        let store = Metastore::open(&options).await.unwrap();
+        let store = database.open().await;
         let parts = Self::parts(store.clone(), naming, holder, keeping, provider);
-        Self { manager: Manager::new(parts).await.unwrap(), vault, store, folder }
+        Self { manager: Manager::new(parts).await.unwrap(), vault, store, database }
     }
 
     /// The same database and vault in the hands of a process with these Fernet keys, or with none.
@@ -111,12 +113,12 @@ impl World {
     }
 
     async fn keyed(&self, fernet: Option<FernetKeys>) -> Self {
-        let (vault, store, folder) = (self.vault.clone(), self.store.clone(), self.folder.clone());
+        let (vault, store, database) = (self.vault.clone(), self.store.clone(), self.database.clone());
         let keeping = Keeping::Managed(Arc::new(vault.clone()));
         let naming = Naming::new("", "openmetadata", NamingScheme::Guide).unwrap();
         let parts = Self::parts(store.clone(), naming, "server:keyed", keeping, "managed-azure-kv");
         let manager = Manager::new(Parts { fernet, ..parts }).await.unwrap();
-        Self { manager, vault, store, folder }
+        Self { manager, vault, store, database }
     }
 
     pub(crate) fn parts(
@@ -187,54 +189,67 @@ impl World {
 
     /// Puts a document into the database as it is written.
     pub(crate) async fn plant_text(&self, kind: EntityKind, text: &str, hash: &str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        let mut connection = options.connect().await.unwrap();
-        let sql = format!("INSERT INTO {} (json, {}) VALUES (?, ?)", kind.table(), kind.hash_column());
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(text).bind(hash).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        let sql = format!(
+            "INSERT INTO {} (json, {}) VALUES ({}, {})",
+            kind.table(),
+            kind.hash_column(),
+            self.database.literal(text),
+            self.database.literal(hash)
+        );
+        self.database.run(&sql).await;
     }
 
     /// Puts an event into a table of events, which is made if it is not there.
     pub(crate) async fn plant_event(&self, table: &str, event: &Value) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        let mut connection = options.connect().await.unwrap();
-        let (sql, column) = match table {
-            "audit_log_event" => (
-                "CREATE TABLE IF NOT EXISTS audit_log_event (id INTEGER PRIMARY KEY AUTOINCREMENT, event_json TEXT NOT NULL)",
-                "event_json",
-            ),
-            _ => ("SELECT 1", "json"),
-        };
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
-        let insert = format!("INSERT INTO {table} ({column}) VALUES (?)");
-        sqlx::query(sqlx::AssertSqlSafe(insert))
-            .bind(event.to_string())
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        connection.close().await.unwrap();
-    }
-
-    /// The file of the database.
-    pub(crate) fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("metastore.db")
-    }
-
-    /// Everything in the database's files, log and all.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for file in std::fs::read_dir(self.folder.path()).unwrap() {
-            bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+        let column = if table == "audit_log_event" { "event_json" } else { "json" };
+        if table == "audit_log_event" {
+            self.make_audit_log().await;
         }
+        let event = self.database.literal(&event.to_string());
+        self.database.run(&format!("INSERT INTO {table} ({column}) VALUES ({event})")).await;
+    }
+
+    /// Only newer servers of OpenMetadata have this table.
+    async fn make_audit_log(&self) {
+        let id = match self.database.kind {
+            Kind::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+            Kind::Postgres => "serial PRIMARY KEY",
+            Kind::Mysql | Kind::MariaDb => "INT PRIMARY KEY AUTO_INCREMENT",
+        };
+        let table = format!("CREATE TABLE IF NOT EXISTS audit_log_event (id {id}, event_json TEXT NOT NULL)");
+        self.database.run(&table).await;
+    }
+
+    /// Whether the database keeps documents to the byte.
+    pub(crate) fn keeps_bytes(&self) -> bool {
+        self.database.kind == Kind::Sqlite
+    }
+
+    /// Everything in the database's files, log and all; a server's files are its own, so there it is every document.
+    pub(crate) async fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Location::Sqlite(path) = &self.database.location {
+            for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+                bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+            }
+            return bytes;
+        }
+        self.make_audit_log().await;
+        for table in ["dbservice_entity", "user_entity", "entity_extension", "change_event"] {
+            bytes.extend(self.documents(table, "json", "1").await.join("\n").into_bytes());
+        }
+        bytes.extend(self.documents("audit_log_event", "event_json", "1").await.join("\n").into_bytes());
         bytes
+    }
+
+    async fn documents(&self, table: &str, column: &str, order: &str) -> Vec<String> {
+        let text = if matches!(self.database.kind, Kind::Mysql | Kind::MariaDb) { "char" } else { "text" };
+        self.database.texts(&format!("SELECT CAST({column} AS {text}) FROM {table} ORDER BY {order}")).await
     }
 
     /// All documents of a kind as they are written, in the order of their ids.
     pub(crate) async fn stored_texts(&self, kind: EntityKind) -> Vec<String> {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        let mut connection = options.connect().await.unwrap();
-        let sql = format!("SELECT json FROM {} ORDER BY id", kind.table());
-        sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap()
+        self.documents(kind.table(), "json", "id").await
     }
 
     /// Puts a row of the settings into the database, which has no name but its type.
@@ -250,10 +265,7 @@ impl World {
 
     /// Makes the database one that OpenMetadata's own server made.
     pub(crate) async fn pretend_reference(&self) {
-        let options = SqliteConnectOptions::new().filename(self.folder.path().join("metastore.db"));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query("CREATE TABLE server_change_log (version TEXT)").execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        self.database.run("CREATE TABLE server_change_log (version varchar(256))").await;
     }
 
     pub(crate) async fn password_in_row(&self, id: Uuid) -> String {
