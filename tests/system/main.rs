@@ -12,6 +12,7 @@ mod doctor;
 mod faults_on_the_way;
 mod migration;
 mod ops_script;
+mod output;
 mod provider_conformance;
 mod providers;
 mod proxies;

@@ -15,7 +15,7 @@ mod signals;
 mod vaults;
 mod wiring;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -44,10 +44,18 @@ async fn main() -> ExitCode {
     match command.run().await {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", message(&error));
+            if !is_closed_output(&error) {
+                let _ = writeln!(io::stderr(), "error: {}", message(&error));
+            }
             exit::code_of(&error)
         }
     }
+}
+
+/// Whether whoever reads our output has heard enough (`strongroom secrets list | head`), which nobody needs to be told. Connections
+/// report theirs through errors of their own.
+fn is_closed_output(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The error and its causes in one line, without saying twice what a cause already said.
