@@ -15,6 +15,7 @@
 pub mod api;
 pub mod canary;
 pub mod clients;
+pub mod database;
 pub mod fixtures;
 pub mod gate;
 pub mod http;
@@ -30,6 +31,7 @@ pub mod snapshot;
 pub mod vault;
 
 pub use clients::Client;
+pub use database::Database;
 pub use identities::Identities;
 pub use metadata::MetadataServer;
 pub use network::Network;

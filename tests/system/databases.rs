@@ -160,13 +160,17 @@ fn shared(folder: &Path, vault: &VaultServer, database: &TestDatabase) -> Value 
     let key = FernetKeys::generate(&SystemRandom);
     let mut settings = configuration(vault, key.expose());
     settings["database"] = database.section();
+    settings["jwtTokenConfiguration"] = token_keys(folder);
+    settings
+}
+
+/// The section with a key pair that signs the tokens of several servers.
+pub(super) fn token_keys(folder: &Path) -> Value {
     let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
     let (public, private) = (folder.join("public.der"), folder.join("private.der"));
     std::fs::write(&public, pair.subject_public_key_info()).unwrap();
     std::fs::write(&private, pair.serialize_der()).unwrap();
-    settings["jwtTokenConfiguration"] =
-        json!({"rsapublicKeyFilePath": public, "rsaprivateKeyFilePath": private, "keyId": "shared"});
-    settings
+    json!({"rsapublicKeyFilePath": public, "rsaprivateKeyFilePath": private, "keyId": "shared"})
 }
 
 fn password(database: &TestDatabase) -> String {

@@ -1,18 +1,17 @@
 //! A renaming, a rollback, a cleaning and a move from one Key Vault to another are killed at each of their steps, and run again.
 
-use std::path::PathBuf;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FernetKeys, name_hash};
 use strongroom_manager::crash::Step;
-use strongroom_metastore::{Access, IntentState, Metastore, Options};
+use strongroom_metastore::testing::Kind;
+use strongroom_metastore::{Access, IntentState, Metastore};
 use strongroom_tests::api;
 use strongroom_tests::fixtures::services;
 use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
 use strongroom_tests::vault::OFFICER;
-use strongroom_tests::{Finished, Program, VaultServer, scratch};
+use strongroom_tests::{Database, Finished, Program, VaultServer, scratch};
 use tempfile::TempDir;
 
 const COUNT: u32 = 3;
@@ -52,6 +51,7 @@ pub(super) const ALL: &[(Action, &[Step])] = &[
 
 struct Scene {
     folder: TempDir,
+    database: Database,
     vault: VaultServer,
     other: VaultServer,
     _other_folder: TempDir,
@@ -61,13 +61,14 @@ struct Scene {
 
 impl Scene {
     /// Services whose passwords a run has moved into a Key Vault, and another vault that is empty.
-    async fn set_up() -> Self {
+    async fn set_up(kind: Kind) -> Self {
         let (folder, other_folder) = (scratch(), scratch());
         let vault = VaultServer::start(folder.path()).await;
         let other = VaultServer::start(other_folder.path()).await;
-        let (key, keys) = services::data_with_services(folder.path(), COUNT).await;
-        let configuration = configuration(&vault, key.expose());
-        let scene = Self { folder, vault, other, _other_folder: other_folder, keys, configuration };
+        let (database, key, keys) = Database::with_services(kind, folder.path(), COUNT).await;
+        let mut configuration = configuration(&vault, key.expose());
+        configuration["database"] = database.section.clone();
+        let scene = Self { folder, database, vault, other, _other_folder: other_folder, keys, configuration };
         write_configuration(scene.folder.path(), &scene.configuration);
         let _ = scene.migrate(&[], None).await.ended_with(0);
         scene
@@ -112,8 +113,7 @@ impl Scene {
     }
 
     async fn store(&self) -> Metastore {
-        let path: PathBuf = self.folder.path().join("data/metastore.db");
-        Metastore::open(&Options::new(path, Access::ReadOnly)).await.unwrap()
+        self.database.open(Access::ReadOnly).await
     }
 
     /// Insists that each password field resolves to its value, wherever that is kept now.
@@ -166,14 +166,14 @@ impl Scene {
     }
 }
 
-async fn killed_at_each_step(action: Action) {
+async fn killed_at_each_step(kind: Kind, action: Action) {
     let (_, steps) = ALL.iter().find(|(listed, _)| *listed == action).unwrap();
     for step in *steps {
-        let scene = Scene::set_up().await;
+        let scene = Scene::set_up(kind).await;
         let arguments = scene.prepare(action).await;
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let killed = scene.migrate(&arguments, Some(*step)).await;
-        let when = format!("{action:?} killed at {}", step.name());
+        let when = format!("{action:?} killed at {} on {kind:?}", step.name());
         assert_eq!(killed.code, None, "it was not {when}: {}{}", killed.stdout, killed.stderr);
         scene.assert_nothing_lost(&when).await;
         let report = scene.migrate(&arguments, None).await.ended_with(0).json();
@@ -187,22 +187,33 @@ async fn killed_at_each_step(action: Action) {
     }
 }
 
-#[tokio::test]
-async fn a_renaming_that_is_killed_goes_on() {
-    killed_at_each_step(Action::Rename).await;
+/// Makes a test of each action, for each database.
+macro_rules! killed {
+    ($($name:ident: $action:ident),+ $(,)?) => {
+        $(mod $name {
+            use super::{Action, Kind, killed_at_each_step};
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                killed_at_each_step(Kind::Sqlite, Action::$action).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgresql() {
+                killed_at_each_step(Kind::Postgres, Action::$action).await;
+            }
+
+            #[tokio::test]
+            async fn on_mysql() {
+                killed_at_each_step(Kind::Mysql, Action::$action).await;
+            }
+        })+
+    };
 }
 
-#[tokio::test]
-async fn a_rollback_that_is_killed_goes_on() {
-    killed_at_each_step(Action::RollBack).await;
-}
-
-#[tokio::test]
-async fn a_cleaning_that_is_killed_goes_on() {
-    killed_at_each_step(Action::Clean).await;
-}
-
-#[tokio::test]
-async fn a_move_from_one_key_vault_to_another_that_is_killed_goes_on() {
-    killed_at_each_step(Action::ToOtherVault).await;
+killed! {
+    a_renaming_that_is_killed_goes_on: Rename,
+    a_rollback_that_is_killed_goes_on: RollBack,
+    a_cleaning_that_is_killed_goes_on: Clean,
+    a_move_from_one_key_vault_to_another_that_is_killed_goes_on: ToOtherVault,
 }

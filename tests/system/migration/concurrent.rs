@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::Method;
 use serde_json::json;
+use strongroom_metastore::testing::Kind;
 use strongroom_tests::api::{self, SERVICES, postgres};
 use strongroom_tests::fixtures::services;
 use strongroom_tests::metadata::write_configuration;
 use strongroom_tests::{MetadataServer, scratch};
 
 use super::Scene;
+use crate::databases::token_keys;
 
 const COUNT: u32 = 2_000;
 /// Each server's writer changes each which of the services.
@@ -71,12 +73,26 @@ async fn put(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_servers_and_a_migration_at_once_lose_nothing() {
-    let scene = Scene::with(COUNT).await;
+async fn two_servers_and_a_migration_at_once_lose_nothing_on_sqlite() {
+    lose_nothing(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_and_a_migration_at_once_lose_nothing_on_postgresql() {
+    lose_nothing(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_and_a_migration_at_once_lose_nothing_on_mysql() {
+    lose_nothing(Kind::Mysql).await;
+}
+
+async fn lose_nothing(kind: Kind) {
+    let mut scene = Scene::on(kind, COUNT, &[]).await;
+    scene.configuration["jwtTokenConfiguration"] = token_keys(scene.path());
+    scene.configure(|_| ());
     let second = scratch();
-    let mut configuration = scene.configuration.clone();
-    configuration["database"] = json!({"url": format!("sqlite:{}", scene.database().display())});
-    write_configuration(second.path(), &configuration);
+    write_configuration(second.path(), &scene.configuration);
     let servers =
         [MetadataServer::start(scene.path(), &[]).await, MetadataServer::start(second.path(), &[]).await];
     let servers = Arc::new(servers);

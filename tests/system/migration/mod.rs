@@ -7,21 +7,23 @@ mod concurrent;
 mod plans;
 mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use strongroom_entities::{EntityKind, FernetKeys, name_hash};
-use strongroom_metastore::{Access, Metastore, Options};
+use strongroom_metastore::testing::Kind;
+use strongroom_metastore::{Access, Metastore};
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Random, SecretValue};
 use strongroom_tests::fixtures::services;
 use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
-use strongroom_tests::{Finished, Program, VaultServer, api, scratch};
+use strongroom_tests::{Database, Finished, Program, VaultServer, api, scratch};
 use tempfile::TempDir;
 
 /// A vault, a database, and a configuration that leads from one to the other.
 struct Scene {
     folder: TempDir,
+    database: Database,
     vault: VaultServer,
     keys: FernetKeys,
     configuration: Value,
@@ -35,24 +37,26 @@ impl Scene {
 
     /// The same, beside a vault that was started with these arguments.
     async fn beside(services: u32, arguments: &[&str]) -> Self {
+        Self::on(Kind::Sqlite, services, arguments).await
+    }
+
+    /// The same, on a database of another kind.
+    async fn on(kind: Kind, services: u32, arguments: &[&str]) -> Self {
         let folder = scratch();
         if arguments.contains(&"faults.yaml") {
             set_faults(folder.path(), &json!([]));
         }
         let vault = VaultServer::start_as(folder.path(), arguments).await;
-        let (key, keys) = services::data_with_services(folder.path(), services).await;
-        let configuration = configuration(&vault, key.expose());
-        let scene = Self { folder, vault, keys, configuration };
+        let (database, key, keys) = Database::with_services(kind, folder.path(), services).await;
+        let mut configuration = configuration(&vault, key.expose());
+        configuration["database"] = database.section.clone();
+        let scene = Self { folder, database, vault, keys, configuration };
         scene.configure(|_| ());
         scene
     }
 
     fn path(&self) -> &Path {
         self.folder.path()
-    }
-
-    fn database(&self) -> PathBuf {
-        self.path().join("data/metastore.db")
     }
 
     fn configure(&self, change: impl FnOnce(&mut Value)) {
@@ -76,7 +80,7 @@ impl Scene {
     }
 
     async fn store(&self, access: Access) -> Metastore {
-        Metastore::open(&Options::new(self.database(), access)).await.unwrap()
+        self.database.open(access).await
     }
 
     /// Stores a document of a service as an earlier server would have.

@@ -1,0 +1,51 @@
+//! A metadata database with services, for an installation of the whole program: the file in its data folder, or a database on a
+//! server that `cargo xtask test` has started.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use strongroom_entities::FernetKeys;
+use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::{Access, Location, Metastore, Options};
+use strongroom_secrets::SecretValue;
+use strongroom_secrets::random::SystemRandom;
+
+use crate::fixtures::services;
+
+/// Where a test's installation keeps its metadata.
+#[derive(Debug)]
+pub struct Database {
+    /// Where that is.
+    pub location: Location,
+    /// The section `database` of a configuration, whatever folder that lies in.
+    pub section: Value,
+}
+
+impl Database {
+    /// A database of a kind with `count` services, for an installation in `folder`. Answers with the Fernet key of their passwords, as
+    /// a configuration holds it and ready to be used.
+    ///
+    /// # Panics
+    /// If there is no server of that kind, or there is a data folder already.
+    pub async fn with_services(kind: Kind, folder: &Path, count: u32) -> (Self, SecretValue, FernetKeys) {
+        if kind == Kind::Sqlite {
+            let (key, keys) = services::data_with_services(folder, count).await;
+            let path = folder.join("data/metastore.db");
+            let section = json!({"url": format!("sqlite:{}", path.display())});
+            return (Self { location: Location::Sqlite(path), section }, key, keys);
+        }
+        let key = FernetKeys::generate(&SystemRandom);
+        let keys = FernetKeys::parse(&key).expect("a key that was just made");
+        let database = TestDatabase::new(kind).await;
+        services::fill_with_services(database.location.clone(), count, &keys).await;
+        (Self { section: database.section(), location: database.location }, key, keys)
+    }
+
+    /// Opens it.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub async fn open(&self, access: Access) -> Metastore {
+        Metastore::open(&Options::new(self.location.clone(), access)).await.expect("the database")
+    }
+}
