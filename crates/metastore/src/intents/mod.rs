@@ -94,7 +94,7 @@ pub struct Intent {
     pub vault: Option<String>,
 }
 
-/// What came of [`Metastore::open_intents`].
+/// What came of [`Metastore::open_intents`](crate::Metastore::open_intents).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// All of them are open; the claims are in the order of the names.
