@@ -43,6 +43,7 @@ macro_rules! on_servers {
 on_servers! {
     every_recorded_row_is_read_as_it_was_written,
     recorded_rows_migrate_and_come_back_to_the_same_passwords,
+    the_fernet_key_is_rotated_in_recorded_rows_and_everything_is_found_in_order,
     two_servers_share_a_database,
     a_server_makes_no_keys_for_a_database_that_others_may_share,
 }
@@ -94,6 +95,55 @@ async fn recorded_rows_migrate_and_come_back_to_the_same_passwords(kind: Kind) {
     let back = migrate(folder.path()).await;
     assert_eq!(back["failures"], json!([]), "{back}");
     assert_eq!(plaintexts(&database, &keys).await, before);
+}
+
+async fn the_fernet_key_is_rotated_in_recorded_rows_and_everything_is_found_in_order(kind: Kind) {
+    let (folder, recording) = (scratch(), Recording::read());
+    let vault = VaultServer::start(folder.path()).await;
+    let database = TestDatabase::new(kind).await;
+    recording.load_into(&database, State::Before).await;
+    let old = FernetKeys::parse(&SecretValue::new(recording.fernet_key())).unwrap();
+    let before = plaintexts(&database, &old).await;
+    let new = FernetKeys::generate(&SystemRandom);
+    let configure = |keys: &str| {
+        let mut settings = configuration(&vault, keys);
+        settings["database"] = database.section();
+        write_configuration(folder.path(), &settings);
+    };
+    configure(&format!("{},{}", new.expose(), recording.fernet_key()));
+    let rotate = ["secrets", "rotate-fernet-key"];
+    let plan = run(folder.path(), &[&rotate[..], &["--plan", "--json"]].concat(), 0).await;
+    assert_eq!(plaintexts(&database, &old).await, before, "a plan writes nothing: {plan}");
+    let done = run(folder.path(), &[&rotate[..], &["--json"]].concat(), 0).await;
+    assert_eq!((&done["failed"], &done["complete"]), (&json!(0), &json!(true)), "{done}");
+    assert_eq!(plaintexts(&database, &FernetKeys::parse(&new).unwrap()).await, before);
+
+    configure(new.expose());
+    let examined = run(folder.path(), &["doctor", "--json"], 1).await;
+    let state = |id: &str| {
+        let checks = examined["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {examined}"))["state"].clone()
+    };
+    for id in [
+        "database.open",
+        "database.version",
+        "database.rows",
+        "fernet.rows",
+        "safety.fernet-key",
+        "clock.database",
+    ] {
+        assert_eq!(state(id), "passed", "{id}: {examined}");
+    }
+    // The user's own reference of the recording leads to a secret that nobody has put into this vault.
+    assert_eq!(state("references.resolve"), "failed", "{examined}");
+
+    migrate(folder.path()).await;
+    let listed = run(folder.path(), &["secrets", "list", "--json"], 0).await;
+    let in_vault =
+        listed["secrets"].as_array().unwrap().iter().filter(|secret| secret["state"] == "in-vault");
+    assert_eq!(in_vault.count(), vault.names().await.len(), "{listed}");
+    let orphans = run(folder.path(), &["secrets", "orphans", "--json"], 0).await;
+    assert_eq!(orphans["orphans"], json!([]), "{orphans}");
 }
 
 async fn two_servers_share_a_database(kind: Kind) {
@@ -178,9 +228,13 @@ fn password(database: &TestDatabase) -> String {
 }
 
 async fn migrate(folder: &Path) -> Value {
-    let program =
-        Program::new(folder).args(["migrate-secrets", "-c", CONFIG, "--data-dir", "data", "--json"]);
-    program.run().await.ended_with(0).json()
+    run(folder, &["migrate-secrets", "--json"], 0).await
+}
+
+/// What a command answers about the installation in `folder`.
+async fn run(folder: &Path, arguments: &[&str], code: i32) -> Value {
+    let program = Program::new(folder).args(arguments).args(["-c", CONFIG, "--data-dir", "data"]);
+    program.run().await.ended_with(code).json()
 }
 
 async fn open(database: &TestDatabase) -> Metastore {
