@@ -2,6 +2,7 @@
 
 mod doctor;
 mod migrate_secrets;
+mod progress;
 mod quickstart;
 mod resolve;
 mod secrets;

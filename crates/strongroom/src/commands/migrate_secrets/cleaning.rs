@@ -7,19 +7,19 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use strongroom_manager::migrate::{Report, Watcher};
 
-use super::progress::Bar;
 use super::report_output::{tell_troubles, to_json};
+use crate::commands::progress::Progress;
 
 /// The secrets that a cleaning is about.
 pub(super) struct Doomed<'a> {
-    pub(super) bar: Bar<'a>,
+    pub(super) bar: Progress<'a>,
     plan: bool,
     json: bool,
     written: Mutex<(u64, Option<io::Error>)>,
 }
 
 impl<'a> Doomed<'a> {
-    pub(super) fn new(bar: Bar<'a>, plan: bool, json: bool) -> Result<Self> {
+    pub(super) fn new(bar: Progress<'a>, plan: bool, json: bool) -> Result<Self> {
         if plan && json {
             write!(stdout(), "{{\"toDelete\":[").context("the plan cannot be written")?;
         }
@@ -65,7 +65,7 @@ impl Watcher for Doomed<'_> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let comma = if written.0 == 0 { "" } else { "," };
         written.0 += 1;
-        self.bar.aside(|| {
+        self.bar.beside(|| {
             let done = match self.json {
                 true => write!(stdout(), "{comma}\n{}", json!({"vault": vault, "name": name})),
                 false => writeln!(stdout(), "{vault}: {name}"),

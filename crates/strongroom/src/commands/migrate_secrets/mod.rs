@@ -8,7 +8,6 @@ mod options;
 mod places;
 mod plan_file;
 mod plan_output;
-mod progress;
 mod report_output;
 mod status;
 
@@ -33,10 +32,9 @@ use self::places::{PlaceArgs, Places};
 use self::plan_file::{PlanFile, Writing};
 pub(crate) use self::plan_output::told_plan;
 use self::plan_output::{Output, Outputs, tell_plan};
-use self::progress::Bar;
 pub(crate) use self::report_output::tell_report;
+use crate::commands::progress::Progress;
 use crate::exit::{CONFLICTS, FAILED, Usage};
-use crate::signals::Signals;
 use crate::{data_folder, wiring};
 
 /// Move passwords to where the configured secrets manager keeps them
@@ -170,7 +168,7 @@ async fn plan_and_apply(
         writing = Some(file);
         outputs.push(output);
     }
-    let outputs = Outputs::new(Bar::new("reading", !args.json), outputs);
+    let outputs = Outputs::new(Progress::new("reading", "entities", !args.json), outputs);
     let mut plan = manager.plan_migration(options, &outputs).await?;
     plan.report.run = run;
     let conflicts = !plan.report.conflicts.is_empty();
@@ -191,13 +189,9 @@ async fn plan_and_apply(
         tell_conflicts(&plan, args.json)?;
         return Ok(ExitCode::from(CONFLICTS));
     }
-    let mut signals = Signals::listen()?;
-    let bar = Bar::new("migrating", !args.json).under(lock);
-    let report = tokio::select! {
-        report = manager.apply_migration(&plan, options, &bar) => report?,
-        never = bar.stop_when_asked(&mut signals) => match never {},
-    };
-    bar.clear();
+    let progress = Progress::new("migrating", "entities", !args.json).under(lock);
+    let report = progress.watch(manager.apply_migration(&plan, options, &progress)).await??;
+    progress.clear();
     tell_report(&report, args.json)?;
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -210,12 +204,9 @@ async fn clean(
     run: Uuid,
     lock: Option<&MigrationLock>,
 ) -> Result<ExitCode> {
-    let mut signals = Signals::listen()?;
-    let doomed = Doomed::new(Bar::new("looking", !args.json).under(lock), order.only_plan, args.json)?;
-    let report = tokio::select! {
-        report = manager.clean(run, &order.options, order.only_plan, &doomed) => report?,
-        never = doomed.bar.stop_when_asked(&mut signals) => match never {},
-    };
+    let progress = Progress::new("looking", "entities", !args.json).under(lock);
+    let doomed = Doomed::new(progress, order.only_plan, args.json)?;
+    let report = doomed.bar.watch(manager.clean(run, &order.options, order.only_plan, &doomed)).await??;
     doomed.finish(&report)?;
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

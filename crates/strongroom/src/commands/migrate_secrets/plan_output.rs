@@ -10,8 +10,8 @@ use strongroom_manager::migrate::{KindCounts, Plan, PlannedAction, PlannedField,
 use tokio::time::Instant;
 
 use super::history::tell_planned_history;
-use super::progress::Bar;
 use super::report_output::tell_troubles;
+use crate::commands::progress::Progress;
 
 /// What a plan is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +126,12 @@ impl<'a> Output<'a> {
 
 /// Makes a plan known while it is made: on all outputs, beside the progress.
 pub(crate) struct Outputs<'a> {
-    pub(super) bar: Bar<'a>,
+    pub(super) bar: Progress<'a>,
     outputs: Mutex<Vec<Output<'a>>>,
 }
 
 impl<'a> Outputs<'a> {
-    pub(super) fn new(bar: Bar<'a>, outputs: Vec<Output<'a>>) -> Self {
+    pub(super) fn new(bar: Progress<'a>, outputs: Vec<Output<'a>>) -> Self {
         Self { bar, outputs: Mutex::new(outputs) }
     }
 
@@ -155,7 +155,7 @@ impl Watcher for Outputs<'_> {
     fn planned(&self, field: &PlannedField) {
         let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
         if !outputs.is_empty() {
-            self.bar.aside(|| outputs.iter_mut().for_each(|output| output.field(field)));
+            self.bar.beside(|| outputs.iter_mut().for_each(|output| output.field(field)));
         }
     }
 
@@ -215,7 +215,7 @@ fn summarize(out: &mut impl Write, plan: &Plan) -> Result<()> {
 
 /// Tells people a plan on standard output while it is made.
 pub(crate) fn told_plan() -> Outputs<'static> {
-    Outputs::new(Bar::new("reading", false), vec![Output::text()])
+    Outputs::new(Progress::new("reading", "entities", false), vec![Output::text()])
 }
 
 /// Shows what a plan comes to, on standard output.

@@ -12,7 +12,7 @@ use strongroom_metastore::Access;
 
 use super::opening::InstallationArgs;
 use super::output::{self, count, end, now, span};
-use super::progress::Progress;
+use crate::commands::progress::Progress;
 use crate::commands::table::table;
 use crate::exit::FAILED;
 

@@ -13,7 +13,7 @@ use strongroom_metastore::Access;
 
 use super::opening::{InstallationArgs, SelectionArgs};
 use super::output::{JsonList, count, end, now, short, span};
-use super::progress::Progress;
+use crate::commands::progress::Progress;
 use crate::commands::table::Columns;
 use crate::exit::FAILED;
 

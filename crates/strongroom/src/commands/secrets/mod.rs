@@ -2,15 +2,13 @@
 //! should be, what nobody needs, what ends soon, and a new Fernet key. (What lies in a vault, whoever put it there, is shown by
 //! `strongroom vault list` and the commands beside it.)
 //!
-//! [`opening`] opens database and vault as the configuration says, [`progress`] shows on a terminal how far a command is, and
-//! [`output`] holds what the commands print alike.
+//! [`opening`] opens database and vault as the configuration says, and [`output`] holds what the commands print alike.
 
 mod expiring;
 mod list;
 mod opening;
 mod orphans;
 mod output;
-mod progress;
 mod rotate;
 mod verify;
 

@@ -10,7 +10,7 @@ use strongroom_metastore::Access;
 
 use super::opening::InstallationArgs;
 use super::output::{count, json, now, span};
-use super::progress::Progress;
+use crate::commands::progress::Progress;
 use crate::commands::table::table;
 use crate::exit::FAILED;
 

@@ -11,7 +11,7 @@ use strongroom_metastore::Access;
 
 use super::opening::InstallationArgs;
 use super::output::{count, json};
-use super::progress::Progress;
+use crate::commands::progress::Progress;
 use crate::commands::table::table;
 use crate::exit::{FAILED, Usage};
 

@@ -13,7 +13,7 @@ use strongroom_secrets::SecretName;
 
 use super::opening::{InstallationArgs, SelectionArgs};
 use super::output::{JsonList, count};
-use super::progress::Progress;
+use crate::commands::progress::Progress;
 use crate::exit::FAILED;
 
 /// Read every secret that a row refers to, and say what is not as it should be
