@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use strongroom_entities::FernetKeys;
 use strongroom_metastore::testing::{Kind, TestDatabase};
-use strongroom_metastore::{Access, Location, Metastore, Options};
+use strongroom_metastore::{Access, Location, Metastore, Options, Server, ServerKind};
 use strongroom_secrets::SecretValue;
 use strongroom_secrets::random::SystemRandom;
 
@@ -47,5 +47,49 @@ impl Database {
     /// If it cannot be opened.
     pub async fn open(&self, access: Access) -> Metastore {
         Metastore::open(&Options::new(self.location.clone(), access)).await.expect("the database")
+    }
+}
+
+impl Database {
+    /// The server that it lies on.
+    ///
+    /// # Panics
+    /// If it is a file.
+    pub fn server(&self) -> &Server {
+        match &self.location {
+            Location::Server(server) => server,
+            Location::Sqlite(path) => panic!("{} is no server", path.display()),
+        }
+    }
+
+    /// The section with the database's URL as it is from another host, port, and with other parameters.
+    ///
+    /// # Panics
+    /// If it is a file.
+    pub fn section_at(&self, host: &str, port: u16, parameters: &str) -> Value {
+        let server = self.server();
+        let scheme = match server.kind {
+            ServerKind::Postgres => "postgresql",
+            ServerKind::Mysql => "mysql",
+        };
+        let mut section = self.section.clone();
+        section["url"] = format!("jdbc:{scheme}://{host}:{port}/{}?{parameters}", server.database).into();
+        section
+    }
+
+    /// Runs statements in the database's own SQL, as the server's superuser.
+    ///
+    /// # Panics
+    /// If there is no answer, or one of them fails.
+    pub async fn run(&self, statements: &str) {
+        TestDatabase::at(&self.location).run(statements).await;
+    }
+
+    /// The first column of what a query in the database's own SQL finds: texts.
+    ///
+    /// # Panics
+    /// If there is no answer, or it fails.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        TestDatabase::at(&self.location).texts(query).await
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
+    certificates::{self, Certificates},
     mysql::{self, Flavour, Server},
     postgres::{self, Cluster},
     process::run,
@@ -13,7 +14,8 @@ use crate::{
 
 /// Run a command beside a throw-away PostgreSQL, MySQL and MariaDB
 ///
-/// Their URLs are in `STRONGROOM_TEST_POSTGRES`, `STRONGROOM_TEST_MYSQL` and `STRONGROOM_TEST_MARIADB`. For single tests:
+/// Their URLs are in `STRONGROOM_TEST_POSTGRES`, `STRONGROOM_TEST_MYSQL` and `STRONGROOM_TEST_MARIADB`; the first two offer TLS, with
+/// certificates of the authority in `STRONGROOM_TEST_DATABASE_TLS`. For single tests:
 /// `cargo xtask with-databases -- cargo test -p strongroom-metastore`.
 #[derive(Args)]
 pub(crate) struct WithDatabases {
@@ -55,24 +57,28 @@ pub(crate) struct Databases {
     postgres: Cluster,
     mysql: Server,
     mariadb: Server,
+    certificates: Certificates,
 }
 
 impl Databases {
     /// Starts them. What they need is fetched if it is not there.
     pub(crate) fn start() -> Result<Self> {
+        let certificates = Certificates::make()?;
         Ok(Self {
-            postgres: Cluster::start()?,
-            mysql: Server::start(Flavour::Mysql)?,
+            postgres: Cluster::start_with_tls(&certificates)?,
+            mysql: Server::start_with_tls(Flavour::Mysql, &certificates)?,
             mariadb: Server::start(Flavour::MariaDb)?,
+            certificates,
         })
     }
 
     /// What tells the tests where they are.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         [
             (postgres::URL, self.postgres.url()),
             (mysql::MYSQL_URL, self.mysql.url()),
             (mysql::MARIADB_URL, self.mariadb.url()),
+            (certificates::VARIABLE, self.certificates.folder().display().to_string()),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! The project's own chores, run as `cargo xtask <chore>`.
 //!
 //! A chore lives here if it has to do more than call cargo once: find or install what the tests need on a bare machine
-//! ([`python`], [`javascript`], [`go`], [`postgres`], [`mysql`], [`debian`]), build the program in the right way and say where it is
+//! ([`python`], [`javascript`], [`go`], [`postgres`], [`mysql`], [`certificates`], [`debian`]), build the program in the right way and say where it is
 //! ([`cargo`]), run the tests ([`mod@test`]), measure ([`mod@bench`]), fuzz ([`mod@fuzz`]). What is tested and measured lives elsewhere: in the crates and in `tests/`. This crate depends on
 //! none of ours, so that the first `cargo xtask --help` in a fresh clone takes seconds.
 #![allow(clippy::print_stderr, reason = "a chore talks to the person who runs it")]
@@ -9,6 +9,7 @@
 mod bench;
 mod cache;
 mod cargo;
+mod certificates;
 mod databases;
 mod debian;
 mod fuzz;

@@ -15,7 +15,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    cache, debian,
+    cache,
+    certificates::Certificates,
+    debian,
     postgres::password,
     process::{heading, output, run, succeeds},
 };
@@ -58,21 +60,28 @@ pub(crate) struct Server {
     port: u16,
     /// Whether what was committed survives the machine, as in earnest.
     durable: bool,
+    /// Whether it offers TLS, with certificates of ours.
+    tls: bool,
     child: Option<Child>,
 }
 
 impl Server {
     /// Starts a server and waits until it answers. What it needs is fetched if it is not there.
     pub(crate) fn start(flavour: Flavour) -> Result<Self> {
-        Self::start_as(flavour, false)
+        Self::start_as(flavour, false, None)
+    }
+
+    /// The same, one that offers TLS, and believes the authority's clients.
+    pub(crate) fn start_with_tls(flavour: Flavour, certificates: &Certificates) -> Result<Self> {
+        Self::start_as(flavour, false, Some(certificates))
     }
 
     /// The same, as it would be in earnest: for measurements.
     pub(crate) fn start_durable(flavour: Flavour) -> Result<Self> {
-        Self::start_as(flavour, true)
+        Self::start_as(flavour, true, None)
     }
 
-    fn start_as(flavour: Flavour, durable: bool) -> Result<Self> {
+    fn start_as(flavour: Flavour, durable: bool, certificates: Option<&Certificates>) -> Result<Self> {
         let (name, root, parent) = match flavour {
             Flavour::Mysql => {
                 let root = unpacked()?;
@@ -92,7 +101,11 @@ impl Server {
             .prefix("strongroom-mysql-")
             .tempdir_in(parent)
             .with_context(|| format!("cannot make a temporary folder for {name}"))?;
-        let mut server = Self { flavour, folder, root, password: password()?, port: 0, durable, child: None };
+        if let Some(certificates) = certificates {
+            certificates.copy_to(folder.path())?;
+        }
+        let (password, tls) = (password()?, certificates.is_some());
+        let mut server = Self { flavour, folder, root, password, port: 0, durable, tls, child: None };
         server.make()?;
         for _ in 0..TRIES {
             if server.serve()? {
@@ -161,6 +174,13 @@ impl Server {
                 "--secure-file-priv=NULL",
                 "--innodb-redo-log-capacity=16M",
             ]);
+        }
+        if self.tls {
+            for (option, file) in [("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key")] {
+                command.arg(format!("--ssl-{option}={}", self.inside(file)?.display()));
+            }
+        } else if self.flavour == Flavour::MariaDb {
+            command.arg("--skip-ssl");
         }
         for (option, file) in
             [("datadir", "data"), ("socket", "socket"), ("pid-file", "pid"), ("init-file", "init.sql")]

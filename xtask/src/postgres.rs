@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    certificates::Certificates,
     debian,
     process::{heading, output, run, succeeds},
 };
@@ -28,6 +29,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Somebody else can take the port between our look and the start.
 const TRIES: u32 = 5;
 
+/// Who may sign in, from where, and how, where there is TLS.
+const WHO_COMES_HOW: &str = "\
+hostssl all with_certificate 127.0.0.1/32 cert
+hostnossl all only_encrypted 127.0.0.1/32 reject
+host all all 127.0.0.1/32 scram-sha-256
+";
+
 /// A running cluster; stopped and deleted when dropped.
 pub(crate) struct Cluster {
     programs: PathBuf,
@@ -36,21 +44,29 @@ pub(crate) struct Cluster {
     port: u16,
     /// Whether what was committed survives the machine, as in earnest.
     durable: bool,
+    /// Whether it offers TLS.
+    tls: bool,
     server: Option<Child>,
 }
 
 impl Cluster {
     /// Makes a cluster and waits until it answers. Debian's package is installed if there is no PostgreSQL.
     pub(crate) fn start() -> Result<Self> {
-        Self::start_as(false)
+        Self::start_as(false, None)
+    }
+
+    /// The same, one that offers TLS, and believes the authority's clients: the user `with_certificate` signs in with nothing else, and
+    /// `only_encrypted` with a password, but never without TLS.
+    pub(crate) fn start_with_tls(certificates: &Certificates) -> Result<Self> {
+        Self::start_as(false, Some(certificates))
     }
 
     /// The same, as it would be in earnest: for measurements.
     pub(crate) fn start_durable() -> Result<Self> {
-        Self::start_as(true)
+        Self::start_as(true, None)
     }
 
-    fn start_as(durable: bool) -> Result<Self> {
+    fn start_as(durable: bool, certificates: Option<&Certificates>) -> Result<Self> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -63,7 +79,11 @@ impl Cluster {
             .prefix("strongroom-postgres-")
             .tempdir()
             .context("cannot make a temporary folder for PostgreSQL")?;
-        let mut cluster = Self { programs, folder, password: password()?, port: 0, durable, server: None };
+        if let Some(certificates) = certificates {
+            certificates.copy_to(folder.path())?;
+        }
+        let (password, tls) = (password()?, certificates.is_some());
+        let mut cluster = Self { programs, folder, password, port: 0, durable, tls, server: None };
         cluster.make()?;
         for _ in 0..TRIES {
             if cluster.serve()? {
@@ -106,6 +126,10 @@ impl Cluster {
         if !made.status.success() {
             bail!("initdb failed:\n{}", String::from_utf8_lossy(&made.stderr));
         }
+        if self.tls {
+            fs::write(self.data().join("pg_hba.conf"), WHO_COMES_HOW)
+                .context("cannot write who may sign in")?;
+        }
         Ok(())
     }
 
@@ -121,6 +145,13 @@ impl Cluster {
         let hurry: &[&str] = if self.durable { &[] } else { &["fsync=off", "full_page_writes=off"] };
         for setting in hurry.iter().chain(&["max_connections=200", "shared_buffers=32MB"]) {
             command.args(["-c", setting]);
+        }
+        if self.tls {
+            command.args(["-c", "ssl=on"]);
+            for (setting, file) in [("cert", "server.pem"), ("key", "server.key"), ("ca", "ca.pem")] {
+                let path = self.folder.path().join(file);
+                command.arg("-c").arg(format!("ssl_{setting}_file={}", path.display()));
+            }
         }
         let child = command
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use crate::dialect::Dialect;
 use crate::location::Location;
-use crate::{Access, StoreError};
+use crate::{Access, Server, StoreError, TlsMode, tls};
 
 /// How long a caller waits for a connection to be made or to become free.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -49,9 +49,14 @@ pub(crate) fn connect_error(location: &Location, error: &sqlx::Error) -> StoreEr
             match (refusal.code().as_deref(), number) {
                 (Some("28P01" | "28000"), None) | (_, Some(1045 | 1698)) => format!(
                     "the server refuses the user {} or the password: check database.user and database.password (DB_USER, \
-                     DB_USER_PASSWORD), and from where this user may connect",
-                    server.user
+                     DB_USER_PASSWORD), and from where this user may connect{}",
+                    server.user,
+                    refused_for_tls(server)
                 ),
+                (_, Some(3159)) => {
+                    "the server takes nobody without TLS: write sslMode=REQUIRED or a stricter one into database.url (DB_PARAMS)"
+                        .to_owned()
+                }
                 (Some("3D000"), None) | (_, Some(1049)) => format!(
                     "the server has no database {0}: check database.url (OM_DATABASE), or create it with CREATE DATABASE {0}",
                     server.database
@@ -67,8 +72,15 @@ pub(crate) fn connect_error(location: &Location, error: &sqlx::Error) -> StoreEr
                 _ => refusal.message().to_owned(),
             }
         }
-        sqlx::Error::Io(cause) => {
-            format!("{cause}: check database.url (DB_HOST, DB_PORT), and whether the server runs")
+        sqlx::Error::Io(cause) => match tls::handshake_failure(cause) {
+            Some(failure) => tls::reason(failure, &server.host),
+            None => format!("{cause}: check database.url (DB_HOST, DB_PORT), and whether the server runs"),
+        },
+        // The driver asks for TLS where the mode demands it, and finds that the server has none.
+        sqlx::Error::Tls(cause) if cause.to_string().contains("not support") => {
+            "the server offers no TLS, and database.url (DB_PARAMS) demands it: switch it on there; or, if the way there is safe, write \
+             sslmode=prefer"
+                .to_owned()
         }
         sqlx::Error::Tls(cause) => {
             format!("TLS failed ({cause}): check the TLS parameters of database.url (DB_PARAMS)")
@@ -80,4 +92,13 @@ pub(crate) fn connect_error(location: &Location, error: &sqlx::Error) -> StoreEr
         other => other.to_string(),
     };
     StoreError::Open { database, reason }
+}
+
+/// What the TLS parameters may have to do with it that a server refuses a user.
+fn refused_for_tls(server: &Server) -> &'static str {
+    match (server.tls.mode, &server.tls.client) {
+        (TlsMode::Off, _) => ", and whether only with TLS, which database.url (DB_PARAMS) switches off",
+        (_, None) => ", and whether only with a certificate (sslcert and sslkey in DB_PARAMS)",
+        (_, Some(_)) => ", and whether the certificate that sslcert names is this user's",
+    }
 }

@@ -61,6 +61,7 @@ mod statement;
 pub mod stock;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 mod transaction;
 
 pub use copies::{CopyKey, CopyTable, StoredCopy};
@@ -69,11 +70,12 @@ pub use encrypted_columns::EncryptedColumn;
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
 pub use layout::Layout;
-pub use location::{Location, Server, ServerKind, Tls, TlsMode};
+pub use location::{Location, Server, ServerKind};
 pub use lock::MigrationLock;
 pub use metastore::{Access, Metastore, Options};
 pub use owners::{OwnReference, Owner};
 pub use relationships::{Relation, Relationship};
 pub use rows::{Cursor, Include, ListQuery, Row};
 pub use runs::{JournalEntry, NewRun, Progress, RunRecord};
+pub use tls::{Tls, TlsMode};
 pub use transaction::Transaction;

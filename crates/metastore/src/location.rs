@@ -8,6 +8,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::any::AnyConnectOptions;
 use strongroom_secrets::SecretValue;
 
+use crate::tls::Tls;
 use crate::{Access, StoreError};
 
 /// Characters of a path that mean something in a URL.
@@ -54,33 +55,6 @@ pub enum ServerKind {
     Mysql,
 }
 
-/// How the connection to a server is secured.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Whether TLS is used, and what is verified.
-    pub mode: TlsMode,
-    /// The authorities that are trusted, as PEM; else those that come with the program.
-    pub ca_file: Option<PathBuf>,
-    /// A certificate and its key to present, as PEM.
-    pub client: Option<(PathBuf, PathBuf)>,
-}
-
-/// Whether TLS is used, and what is verified.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TlsMode {
-    /// It is not used.
-    Off,
-    /// It is used if the server offers it; nothing is verified.
-    #[default]
-    IfOffered,
-    /// It is used; nothing is verified.
-    Required,
-    /// The certificate must come from a trusted authority.
-    VerifyCa,
-    /// The same, and it must be for this host.
-    VerifyHost,
-}
-
 impl Location {
     /// How the driver connects to it.
     pub(crate) fn connect_options(&self, access: Access) -> Result<AnyConnectOptions, StoreError> {
@@ -99,6 +73,8 @@ impl Server {
             database: self.to_string(),
             reason: format!("{what} cannot be used"),
         };
+        let open_error = |reason| StoreError::Open { database: self.to_string(), reason };
+        self.tls.check_files().map_err(open_error)?;
         let scheme = match self.kind {
             ServerKind::Postgres => "postgres",
             ServerKind::Mysql => "mysql",
@@ -135,23 +111,6 @@ impl Server {
             }
         }
         Ok(options)
-    }
-}
-
-impl TlsMode {
-    fn driver_name(self, kind: ServerKind) -> &'static str {
-        match (self, kind) {
-            (Self::Off, ServerKind::Postgres) => "disable",
-            (Self::IfOffered, ServerKind::Postgres) => "prefer",
-            (Self::Required, ServerKind::Postgres) => "require",
-            (Self::VerifyCa, ServerKind::Postgres) => "verify-ca",
-            (Self::VerifyHost, ServerKind::Postgres) => "verify-full",
-            (Self::Off, ServerKind::Mysql) => "DISABLED",
-            (Self::IfOffered, ServerKind::Mysql) => "PREFERRED",
-            (Self::Required, ServerKind::Mysql) => "REQUIRED",
-            (Self::VerifyCa, ServerKind::Mysql) => "VERIFY_CA",
-            (Self::VerifyHost, ServerKind::Mysql) => "VERIFY_IDENTITY",
-        }
     }
 }
 
@@ -227,6 +186,7 @@ impl fmt::Debug for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TlsMode;
 
     fn server() -> Server {
         Server {

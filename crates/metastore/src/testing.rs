@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use strongroom_secrets::SecretValue;
 use tempfile::TempDir;
 
@@ -88,6 +88,16 @@ impl TestDatabase {
         Self { kind, location: Location::Server(server), _folder: None }
     }
 
+    /// One that is there already. Nobody says which of MySQL and MariaDB it is.
+    pub fn at(location: &Location) -> Self {
+        let kind = match location {
+            Location::Sqlite(_) => Kind::Sqlite,
+            Location::Server(server) if server.kind == ServerKind::Postgres => Kind::Postgres,
+            Location::Server(_) => Kind::Mysql,
+        };
+        Self { kind, location: location.clone(), _folder: None }
+    }
+
     /// Opens it with all tables.
     ///
     /// # Panics
@@ -115,6 +125,25 @@ impl TestDatabase {
         let found = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(&mut connection).await;
         connection.close().await.expect("an end in order");
         found.unwrap_or_else(|error| panic!("{error}: {query}"))
+    }
+
+    /// Whether the server says that a connection which is made to `location` is encrypted.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn is_encrypted(&self, location: &Location) -> bool {
+        let options = location.connect_options(Access::Create).expect("options");
+        let mut connection = options.connect().await.expect("the database answers");
+        let query = match self.kind {
+            Kind::Postgres => {
+                "SELECT 'ssl', coalesce(cipher, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            }
+            _ => "SHOW SESSION STATUS LIKE 'Ssl_cipher'",
+        };
+        let row = sqlx::query(query).fetch_one(&mut connection).await.expect("an answer about itself");
+        let cipher: String = row.try_get(1).expect("the name of a cipher");
+        connection.close().await.expect("an end in order");
+        !cipher.is_empty()
     }
 
     /// A text as it stands in a statement.

@@ -5,6 +5,7 @@ mod actions;
 mod bad_luck;
 mod concurrent;
 mod plans;
+mod tls;
 mod values;
 
 use std::path::Path;

@@ -14,6 +14,7 @@ mod opening;
 mod owners;
 mod pages;
 mod small_tables;
+mod tls;
 
 /// Makes a test of each function, for each database: `on_all! { a_test, another }` has the tests `a_test::on_sqlite` and so on.
 macro_rules! on_all {
