@@ -5,7 +5,7 @@
 //! transaction) → `settling` (what was left half-way). [`migrate`] takes the same way for whole tables. [`stock`] looks at all of it, finds
 //! what is not as it should be and what nobody needs; [`examine`] does so before there is a
 //! manager; [`rotation`] encrypts what the database keeps with a new key. [`naming`] computes
-//! names, `ownership` reads and writes the tags that say whose a secret is, [`crash`] lists the points at which a crash
+//! names, `held` tells what a field holds, `ownership` reads and writes the tags that say whose a secret is, [`crash`] lists the points at which a crash
 //! matters.
 //!
 //! Not here: the rows themselves (`strongroom_metastore`), what a secret field is (`strongroom_entities`), how a vault is
@@ -14,6 +14,7 @@
 pub mod crash;
 mod error;
 pub mod examine;
+mod held;
 mod lease;
 mod manager;
 pub mod migrate;

@@ -3,7 +3,7 @@
 //! [`Metastore`] reads rows; [`Transaction`] changes them. Each subject is a module that adds its methods to these two:
 //! [`rows`] (entities), [`relationships`], [`history`], [`copies`] (what a migration takes passwords
 //! out of), [`intents`], [`layout`] (who made the tables), [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
-//! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text) and [`encrypted_columns`]. OpenMetadata's layout is
+//! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text), [`scan`] (page by page through tables) and [`encrypted_columns`]. OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
 //!
 //! # How a query is written
@@ -54,6 +54,7 @@ pub mod pages;
 pub mod relationships;
 pub mod rows;
 pub mod runs;
+pub mod scan;
 mod schema;
 pub mod settings;
 pub mod sign_in;
@@ -77,5 +78,6 @@ pub use owners::{OwnReference, Owner};
 pub use relationships::{Relation, Relationship};
 pub use rows::{Cursor, Include, ListQuery, Row};
 pub use runs::{JournalEntry, NewRun, Progress, RunRecord};
+pub use scan::{DocumentPage, DocumentScan, RowPage, RowScan};
 pub use tls::{Tls, TlsMode};
 pub use transaction::Transaction;

@@ -1,6 +1,7 @@
 //! What the fields hold, and which key opens what.
 
-use super::{Field, Holds, Tally};
+use super::{Field, Tally};
+use crate::held::What;
 
 /// What the secret fields hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,34 +37,16 @@ impl Contents {
 
     pub(super) fn add(&mut self, field: &Field<'_>) {
         self.fields += 1;
-        let key = match &field.holds {
-            Holds::Empty => None,
-            Holds::Value { key: Some(key) } => {
-                self.encrypted += 1;
-                Some(*key)
-            }
-            Holds::Value { key: None } => {
-                self.clear.add(|| field.label());
-                None
-            }
-            Holds::Reference { key, .. } => {
-                self.references += 1;
-                *key
-            }
-            Holds::Malformed { key } => {
-                self.malformed.add(|| field.label());
-                *key
-            }
-            Holds::Unopened => {
-                self.unopened.add(|| field.label());
-                None
-            }
-            Holds::Odd => {
-                self.odd.add(|| field.label());
-                None
-            }
-        };
-        if let Some(key) = key {
+        match &field.held.what {
+            What::Empty => {}
+            What::Value(_) if field.held.is_plain() => self.clear.add(|| field.label()),
+            What::Value(_) => self.encrypted += 1,
+            What::Reference(_) => self.references += 1,
+            What::Malformed { .. } => self.malformed.add(|| field.label()),
+            What::Unopened => self.unopened.add(|| field.label()),
+            What::Odd => self.odd.add(|| field.label()),
+        }
+        if let Some(key) = field.held.key {
             if self.opened.len() <= key {
                 self.opened.resize(key + 1, 0);
             }

@@ -13,9 +13,8 @@ mod references;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FernetKeys, FieldPath};
-use strongroom_metastore::{Metastore, Row, StoreError};
+use strongroom_metastore::{Metastore, Row, RowScan, StoreError};
 use strongroom_secrets::SecretName;
 use uuid::Uuid;
 
@@ -23,6 +22,7 @@ pub use self::contents::Contents;
 pub use self::holdings::Holdings;
 pub use self::names::{Collision, NameFaults};
 pub use self::references::ReferenceFaults;
+use crate::held::Held;
 use crate::naming::Naming;
 use crate::sorting::fully_qualified_name;
 
@@ -107,28 +107,7 @@ struct Field<'a> {
     entity: Uuid,
     fqn: &'a str,
     path: &'a FieldPath,
-    holds: Holds,
-}
-
-/// What a field holds.
-enum Holds {
-    Empty,
-    /// A value; the key that opened it, or none if it stands there in clear text.
-    Value {
-        key: Option<usize>,
-    },
-    Reference {
-        name: SecretName,
-        key: Option<usize>,
-    },
-    /// `secret:` and something that is no name.
-    Malformed {
-        key: Option<usize>,
-    },
-    /// A token that no key opens.
-    Unopened,
-    /// No text.
-    Odd,
+    held: Held,
 }
 
 impl Field<'_> {
@@ -167,31 +146,23 @@ impl Examining<'_> {
         let mut found = Examination::default();
         let mut claims = names::Claims::new(self.naming);
         let mut leads = references::Leads::new(self);
-        for kind in EntityKind::WITH_SECRETS {
-            let mut after = None;
-            loop {
-                let page = self.page(*kind, after.as_deref()).await?;
-                for row in page.rows {
-                    found.entities += 1;
-                    let row = match row {
-                        Ok(row) => row,
-                        Err(broken) => {
-                            found.broken.add(|| broken.to_string());
-                            continue;
-                        }
-                    };
-                    let fqn = fully_qualified_name(&row.json);
-                    let paths = strongroom_entities::walk(row.kind, &row.json).fields;
-                    for path in &paths {
-                        let field = self.look(&row, &fqn, path);
-                        found.contents.add(&field);
-                        claims.add(&field, &mut found.names);
-                        self.within(leads.add(&field, &mut found.references)).await??;
+        let mut scan = self.scan();
+        while let Some(page) = self.within(scan.next(self.store)).await?? {
+            for row in page.rows {
+                found.entities += 1;
+                let row = match row {
+                    Ok(row) => row,
+                    Err(broken) => {
+                        found.broken.add(|| broken.to_string());
+                        continue;
                     }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
+                };
+                let fqn = fully_qualified_name(&row.json);
+                for path in &strongroom_entities::walk(row.kind, &row.json).fields {
+                    let field = self.look(&row, &fqn, path);
+                    found.contents.add(&field);
+                    claims.add(&field, &mut found.names);
+                    self.within(leads.add(&field, &mut found.references)).await??;
                 }
             }
         }
@@ -208,21 +179,14 @@ impl Examining<'_> {
         leads: &mut references::Leads<'_>,
         found: &mut Examination,
     ) -> Result<(), ExamineError> {
-        for kind in EntityKind::WITH_SECRETS {
-            let mut after = None;
-            loop {
-                let page = self.page(*kind, after.as_deref()).await?;
-                for row in page.rows.into_iter().flatten() {
-                    let fqn = fully_qualified_name(&row.json);
-                    for path in &strongroom_entities::walk(row.kind, &row.json).fields {
-                        let field = self.look(&row, &fqn, path);
-                        claims.name(&field, &mut found.names);
-                        leads.name(&field);
-                    }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
+        let mut scan = self.scan();
+        while let Some(page) = self.within(scan.next(self.store)).await?? {
+            for row in page.rows.into_iter().flatten() {
+                let fqn = fully_qualified_name(&row.json);
+                for path in &strongroom_entities::walk(row.kind, &row.json).fields {
+                    let field = self.look(&row, &fqn, path);
+                    claims.name(&field, &mut found.names);
+                    leads.name(&field);
                 }
             }
         }
@@ -231,12 +195,8 @@ impl Examining<'_> {
         Ok(())
     }
 
-    async fn page(
-        &self,
-        kind: EntityKind,
-        after: Option<&str>,
-    ) -> Result<strongroom_metastore::rows::InventoryPage, ExamineError> {
-        Ok(self.within(self.store.inventory(kind, after, PAGE)).await??)
+    fn scan(&self) -> RowScan {
+        RowScan::new(EntityKind::WITH_SECRETS.iter().copied(), PAGE)
     }
 
     /// One question, with a bound: a call of the vault in it has one of its own.
@@ -247,26 +207,7 @@ impl Examining<'_> {
     }
 
     fn look<'a>(&self, row: &'a Row, fqn: &'a str, path: &'a FieldPath) -> Field<'a> {
-        let holds = match path.get(&row.json).and_then(serde_json::Value::as_str) {
-            None => Holds::Odd,
-            Some(stored) => match reference::classify(stored) {
-                FieldText::Fernet(token) => match self.fernet.map(|keys| keys.open(token)) {
-                    Some(Ok((key, value))) => holds(value.expose(), Some(key)),
-                    Some(Err(_)) | None => Holds::Unopened,
-                },
-                _ => holds(stored, None),
-            },
-        };
-        Field { kind: row.kind, entity: row.id, fqn, path, holds }
-    }
-}
-
-/// What a decrypted text is.
-fn holds(text: &str, key: Option<usize>) -> Holds {
-    match reference::classify(text) {
-        FieldText::Empty => Holds::Empty,
-        FieldText::Reference(reference) => Holds::Reference { name: reference.into_name(), key },
-        FieldText::MalformedReference(_) => Holds::Malformed { key },
-        FieldText::Mask | FieldText::Fernet(_) | FieldText::Plain(_) => Holds::Value { key },
+        let held = Held::of(&row.json, path, self.fernet);
+        Field { kind: row.kind, entity: row.id, fqn, path, held }
     }
 }

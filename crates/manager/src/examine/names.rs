@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use strongroom_secrets::SecretName;
 
-use super::{Field, Holds, Keys, NAMED, Tally};
+use super::{Field, Keys, NAMED, Tally};
+use crate::held::What;
 use crate::naming::{Naming, NamingScheme};
 
 /// What is wrong with names.
@@ -57,16 +58,16 @@ impl<'a> Claims<'a> {
 
     /// The name that a field lays claim to: the one that its value would get, or got.
     fn claim(&self, field: &Field<'_>) -> Option<Claim> {
-        match &field.holds {
-            Holds::Value { .. } => Some(match self.naming.name(field.kind, field.fqn, field.path) {
+        match &field.held.what {
+            What::Value(_) => Some(match self.naming.name(field.kind, field.fqn, field.path) {
                 Ok(name) => Claim::Own(name),
                 Err(error) => Claim::None(error.to_string()),
             }),
-            Holds::Reference { name, .. } if field.would_be_named(self.naming, name) => {
+            What::Reference(name) if field.would_be_named(self.naming, name) => {
                 Some(Claim::Own(name.clone()))
             }
-            Holds::Reference { name, .. } => Some(Claim::Referred(name.clone())),
-            Holds::Empty | Holds::Malformed { .. } | Holds::Unopened | Holds::Odd => None,
+            What::Reference(name) => Some(Claim::Referred(name.clone())),
+            What::Empty | What::Malformed { .. } | What::Unopened | What::Odd => None,
         }
     }
 

@@ -10,7 +10,8 @@ use strongroom_secrets::SecretName;
 use uuid::Uuid;
 
 use super::holdings::{Held, Standing};
-use super::{ExamineError, Examining, Field, Holds, Keys, NAMED, Tally};
+use super::{ExamineError, Examining, Field, Keys, NAMED, Tally};
+use crate::held::What;
 use crate::ownership::FieldOwner;
 use crate::sorting::fully_qualified_name;
 
@@ -57,7 +58,7 @@ impl<'a> Leads<'a> {
         field: &Field<'_>,
         faults: &mut ReferenceFaults,
     ) -> Result<(), ExamineError> {
-        let Holds::Reference { name, .. } = &field.holds else { return Ok(()) };
+        let What::Reference(name) = &field.held.what else { return Ok(()) };
         let mut held = None;
         if let Some(holdings) = self.examining.holdings {
             faults.looked_up += 1;

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use strongroom_metastore::{Row, StoreError};
+use strongroom_metastore::{Row, RowScan, StoreError};
 use strongroom_secrets::ErrorKind;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::inventory::{Content, Entry, all_kinds};
+use super::inventory::{Content, Entry, scan};
 use super::page::Page;
 use super::plan::Plan;
 use super::report::{Failure, Report};
@@ -48,11 +48,9 @@ pub(super) struct Tally {
 }
 
 /// Reads the tables page by page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reader {
-    /// How many kinds are read to their end.
-    kinds: usize,
-    after: Option<String>,
+    scan: RowScan,
     /// Why no more pages are to be read, though there may be more.
     stopped: Option<&'static str>,
 }
@@ -67,18 +65,13 @@ struct Shared<'a> {
 
 impl Reader {
     fn is_done(&self) -> bool {
-        self.stopped.is_some() || self.kinds >= all_kinds().count()
+        self.stopped.is_some() || self.scan.is_done()
     }
 
     /// The next page; `None` at the end.
     async fn next(&mut self, run: &Run<'_>) -> Result<Option<Page>, MigrateError> {
-        let Some(kind) = all_kinds().nth(self.kinds) else { return Ok(None) };
-        let mut page = run.manager.page(*kind, self.after.as_deref(), run.options).await?;
-        self.after = page.next.take();
-        if self.after.is_none() {
-            self.kinds += 1;
-        }
-        Ok(Some(page))
+        let page = run.manager.page(&mut self.scan, run.options).await?;
+        Ok(page.map(|(_, page)| page))
     }
 }
 
@@ -184,7 +177,8 @@ impl Run<'_> {
             tally.report.passes = nth;
             tally.pass = Pass::default();
         }
-        let shared = Shared { nth, watcher, reader: AsyncMutex::default(), log: AsyncMutex::new(log) };
+        let reader = Reader { scan: scan(&self.options.selection), stopped: None };
+        let shared = Shared { nth, watcher, reader: AsyncMutex::new(reader), log: AsyncMutex::new(log) };
         // On the heap: they are large, and what waits for them would be as large.
         tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)))?;
         let stopped = shared.reader.into_inner().stopped;

@@ -1,14 +1,14 @@
 //! The inventory: what each secret field of a row holds.
 
 use serde_json::Value;
-use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FieldPath};
-use strongroom_metastore::Row;
+use strongroom_metastore::{Row, RowScan};
 use strongroom_secrets::{SecretName, SecretValue};
 
-use super::MigrateOptions;
 use super::leftovers::{Leftovers, label};
+use super::{MigrateOptions, Selection};
 use crate::Manager;
+use crate::held::{Held, What};
 use crate::ownership::FieldOwner;
 
 /// How many rows are in hand at a time.
@@ -40,6 +40,11 @@ pub(crate) struct Entry {
 /// All kinds that a migration goes through, in order.
 pub(crate) fn all_kinds() -> impl Iterator<Item = &'static EntityKind> {
     EntityKind::WITH_SECRETS.iter().chain(EntityKind::SETTINGS)
+}
+
+/// A way through the rows of all kinds that can be meant.
+pub(crate) fn scan(selection: &Selection) -> RowScan {
+    RowScan::new(all_kinds().copied().filter(|kind| selection.may_take(*kind)), PAGE)
 }
 
 impl Entry {
@@ -78,35 +83,39 @@ impl Manager {
     }
 
     pub(crate) fn content(&self, document: &Value, field: &FieldPath, options: &MigrateOptions) -> Content {
-        let Some(Value::String(stored)) = field.get(document) else {
-            return Content::Doubtful(
-                "holds something else than a text where a password should be: correct the entity".to_owned(),
-            );
+        let held = Held::of(document, field, self.fernet.as_ref());
+        let plain = held.is_plain();
+        let value = match held.what {
+            What::Empty => return Content::Empty { plain },
+            What::Reference(name) => return Content::Reference { name, plain },
+            What::Odd => {
+                return Content::Doubtful(
+                    "holds something else than a text where a password should be: correct the entity"
+                        .to_owned(),
+                );
+            }
+            What::Unopened => {
+                return Content::Doubtful(
+                    "cannot be decrypted with the configured Fernet key: add the key that it was encrypted with \
+                     (fernetConfiguration.fernetKey takes several, separated by commas)"
+                        .to_owned(),
+                );
+            }
+            What::Malformed { wrong, .. } if !options.literal => {
+                return Content::Doubtful(format!(
+                    "begins with secret:, which marks a reference, but {wrong}: correct it, or say with --literal that \
+                     it is a password"
+                ));
+            }
+            What::Malformed { text: value, .. } | What::Value(value) => value,
         };
-        let Ok(text) = self.readable(field, stored) else {
-            return Content::Doubtful(
-                "cannot be decrypted with the configured Fernet key: add the key that it was encrypted with \
-                 (fernetConfiguration.fernetKey takes several, separated by commas)"
-                    .to_owned(),
-            );
-        };
-        let plain = text.expose() == stored;
-        match reference::classify(text.expose()) {
-            FieldText::Empty => Content::Empty { plain },
-            FieldText::Reference(reference) => Content::Reference { name: reference.name().clone(), plain },
-            FieldText::MalformedReference(wrong) if !options.literal => Content::Doubtful(format!(
-                "begins with secret:, which marks a reference, but {wrong}: correct it, or say with --literal that it \
-                 is a password"
-            )),
-            _ if text.len() > SecretValue::MAX_BYTES => Content::Doubtful(format!(
+        match value.len() > SecretValue::MAX_BYTES {
+            true => Content::Doubtful(format!(
                 "is {} bytes long, and a vault takes {} at most",
-                text.len(),
+                value.len(),
                 SecretValue::MAX_BYTES
             )),
-            FieldText::MalformedReference(_)
-            | FieldText::Mask
-            | FieldText::Fernet(_)
-            | FieldText::Plain(_) => Content::Value { value: text, plain },
+            false => Content::Value { value, plain },
         }
     }
 }

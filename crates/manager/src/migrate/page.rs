@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use strongroom_entities::{EntityKind, FieldPath};
-use strongroom_metastore::{JournalEntry, Owner, Row, StoreError};
+use strongroom_metastore::{JournalEntry, Owner, Row, RowScan, StoreError};
 use uuid::Uuid;
 
-use super::inventory::{Content, Entry, PAGE};
+use super::inventory::{Content, Entry};
 use super::leftovers::Leftovers;
 use super::report::Failure;
 use super::{MigrateError, MigrateOptions};
@@ -23,23 +23,17 @@ pub(super) struct Page {
     pub(super) stays: Vec<Failure>,
     /// What holds secrets and is not worked on.
     pub(super) left: Leftovers,
-    /// Where the next page begins, if there is one.
-    pub(super) next: Option<String>,
 }
 
 impl Manager {
-    /// Reads the page after `after`.
+    /// The next page of a scan, with the kind of its entities; `None` at the end.
     pub(super) async fn page(
         &self,
-        kind: EntityKind,
-        after: Option<&str>,
+        scan: &mut RowScan,
         options: &MigrateOptions,
-    ) -> Result<Page, MigrateError> {
-        if !options.selection.may_take(kind) {
-            return Ok(Page::default());
-        }
-        let found = self.store.inventory(kind, after, PAGE).await?;
-        let mut page = Page { rows: found.rows.len() as u64, next: found.next, ..Page::default() };
+    ) -> Result<Option<(EntityKind, Page)>, MigrateError> {
+        let Some(found) = scan.next(&self.store).await? else { return Ok(None) };
+        let mut page = Page { rows: found.rows.len() as u64, ..Page::default() };
         let mut rows = Vec::with_capacity(found.rows.len());
         for row in found.rows {
             match row {
@@ -48,7 +42,7 @@ impl Manager {
             }
         }
         self.look_into(rows, options, &mut page).await?;
-        Ok(page)
+        Ok(Some((found.kind, page)))
     }
 
     /// Looks into rows, and adds to a page what the migration is about.

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use strongroom_entities::EntityKind;
-use strongroom_metastore::{Include, StoreError};
+use strongroom_metastore::StoreError;
 use uuid::Uuid;
 
 use self::claims::{Claim, Claims};
 use self::decision::Decision;
 pub use self::estimate::Estimate;
 use self::fingerprint::Fingerprint;
-use super::inventory::{Entry, all_kinds};
+use super::inventory::{Entry, all_kinds, scan};
 use super::report::{Conflict, EntityCounts, Failure, Report, SecretCounts};
 use super::{MigrateError, MigrateOptions, Watcher};
 use crate::placing::{DeletedNames, id_of};
@@ -144,16 +144,8 @@ impl Manager {
             claims: Claims::default(),
             fingerprint: Fingerprint::default(),
         };
-        let mut total = 0;
-        for kind in all_kinds() {
-            if options.selection.may_take(*kind) {
-                total += self.count_or_none(*kind).await?;
-            }
-        }
-        watcher.total(total);
-        for kind in all_kinds() {
-            planner.go_through(*kind).await?;
-        }
+        watcher.total(self.count_stock(&options.selection).await?);
+        planner.go_through_all().await?;
         if let Keeping::Managed(vault) = &self.keeping {
             planner.claims.sort();
             planner.find_clashes().await?;
@@ -175,22 +167,16 @@ impl Manager {
             Keeping::InDatabase(_) => "the database".to_owned(),
         }
     }
-
-    async fn count_or_none(&self, kind: EntityKind) -> Result<u64, StoreError> {
-        match self.store.inventory(kind, None, 1).await?.rows.is_empty() {
-            true => Ok(0),
-            false => self.store.count(kind, Include::All).await,
-        }
-    }
 }
 
 impl Planner<'_> {
-    async fn go_through(&mut self, kind: EntityKind) -> Result<(), MigrateError> {
-        let (entities, secrets) = (EntityCounts::default(), SecretCounts::default());
-        self.plan.kinds.push(KindCounts { kind, entities, secrets });
-        let mut after = None;
-        loop {
-            let page = self.manager.page(kind, after.as_deref(), self.options).await?;
+    async fn go_through_all(&mut self) -> Result<(), MigrateError> {
+        self.plan.kinds.extend(all_kinds().map(|kind| {
+            let (entities, secrets) = (EntityCounts::default(), SecretCounts::default());
+            KindCounts { kind: *kind, entities, secrets }
+        }));
+        let mut scan = scan(&self.options.selection);
+        while let Some((kind, page)) = self.manager.page(&mut scan, self.options).await? {
             self.watcher.advance(page.rows);
             for broken in &page.broken {
                 self.add_broken(kind, broken);
@@ -207,11 +193,8 @@ impl Planner<'_> {
             for (entry, decisions) in page.entries.iter().zip(decisions) {
                 self.add(entry, decisions?);
             }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// Adds an entity, with what is decided about each of its fields, in their order.

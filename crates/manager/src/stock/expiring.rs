@@ -9,9 +9,9 @@ use strongroom_secrets::ListScope;
 
 use crate::Manager;
 use crate::error::WriteError;
-use crate::migrate::Watcher;
-use crate::migrate::inventory::{PAGE, all_kinds};
+use crate::migrate::inventory::scan;
 use crate::migrate::leftovers::label;
+use crate::migrate::{Selection, Watcher};
 
 /// How many of the fields that use a secret are named.
 const NAMED: usize = 20;
@@ -81,27 +81,20 @@ impl Manager {
         found: &mut HashMap<String, Expiring>,
         watcher: &dyn Watcher,
     ) -> Result<(), WriteError> {
-        for kind in all_kinds() {
-            let mut after = None;
-            loop {
-                let page = self.store.inventory(*kind, after.as_deref(), PAGE).await?;
-                watcher.advance(page.rows.len() as u64);
-                for row in page.rows.into_iter().flatten() {
-                    for reference in self.references(row.kind, row.id, &row.json) {
-                        let Some(expiring) = found.get_mut(&reference.name.key()) else { continue };
-                        expiring.user_count += 1;
-                        if expiring.users.len() < NAMED {
-                            expiring.users.push(User {
-                                kind: row.kind.entity_type(),
-                                entity: label(&row),
-                                field: reference.field,
-                            });
-                        }
+        let mut scan = scan(&Selection::default());
+        while let Some(page) = scan.next(&self.store).await? {
+            watcher.advance(page.rows.len() as u64);
+            for row in page.rows.into_iter().flatten() {
+                for reference in self.references(row.kind, row.id, &row.json) {
+                    let Some(expiring) = found.get_mut(&reference.name.key()) else { continue };
+                    expiring.user_count += 1;
+                    if expiring.users.len() < NAMED {
+                        expiring.users.push(User {
+                            kind: row.kind.entity_type(),
+                            entity: label(&row),
+                            field: reference.field,
+                        });
                     }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
                 }
             }
         }

@@ -20,16 +20,16 @@ pub mod verify;
 use std::collections::HashMap;
 
 use futures::{StreamExt, stream};
-use strongroom_entities::reference::{self, FieldText};
-use strongroom_entities::{EntityKind, FieldPath};
-use strongroom_metastore::{Owner, Row};
+use strongroom_entities::FieldPath;
+use strongroom_metastore::{Owner, Row, RowScan};
 use strongroom_secrets::{Error, ErrorKind};
 
 use self::judging::Referring;
 use self::latest::{Latest, Listing};
 use crate::Manager;
 use crate::error::WriteError;
-use crate::migrate::inventory::{Content, Entry, PAGE, all_kinds};
+use crate::held::{Held, What};
+use crate::migrate::inventory::{Content, Entry, all_kinds, scan};
 use crate::migrate::{MigrateOptions, Selection};
 
 pub use position::{Place, Position, State};
@@ -41,9 +41,7 @@ pub struct Stocktaking<'a> {
     selection: Selection,
     /// The vault's list; without it each secret is read.
     listing: Option<Listing>,
-    /// The kinds that are still to come, the last first.
-    kinds: Vec<EntityKind>,
-    after: Option<String>,
+    scan: RowScan,
 }
 
 /// A page of the stock.
@@ -106,9 +104,8 @@ impl Manager {
 
 impl<'a> Stocktaking<'a> {
     fn new(manager: &'a Manager, selection: Selection, listing: Option<Listing>) -> Self {
-        let mut kinds: Vec<_> = all_kinds().copied().filter(|kind| selection.may_take(*kind)).collect();
-        kinds.reverse();
-        Self { manager, selection, listing, kinds, after: None }
+        let scan = scan(&selection);
+        Self { manager, selection, listing, scan }
     }
 
     /// The next page; `None` at the end. A page can be empty.
@@ -116,12 +113,7 @@ impl<'a> Stocktaking<'a> {
     /// # Errors
     /// If the database fails, or the vault serves nobody.
     pub async fn next(&mut self) -> Result<Option<StockPage>, WriteError> {
-        let Some(kind) = self.kinds.last().copied() else { return Ok(None) };
-        let page = self.manager.store.inventory(kind, self.after.as_deref(), PAGE).await?;
-        if page.next.is_none() {
-            self.kinds.pop();
-        }
-        self.after = page.next;
+        let Some(page) = self.scan.next(&self.manager.store).await? else { return Ok(None) };
         let mut stock = StockPage::default();
         let mut entries = Vec::with_capacity(page.rows.len());
         for row in page.rows {
@@ -188,11 +180,8 @@ impl<'a> Stocktaking<'a> {
 
     /// What is wrong with a field that holds something doubtful.
     fn doubt(&self, row: &Row, field: &FieldPath) -> State {
-        let stored = field.get(&row.json).and_then(serde_json::Value::as_str);
-        match stored.map(|stored| (stored, self.manager.readable(field, stored))) {
-            Some((stored, Err(_))) if matches!(reference::classify(stored), FieldText::Fernet(_)) => {
-                State::Undecryptable
-            }
+        match Held::of(&row.json, field, self.manager.fernet.as_ref()).what {
+            What::Unopened => State::Undecryptable,
             _ => State::Malformed,
         }
     }

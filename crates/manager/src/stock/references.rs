@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use strongroom_entities::fernet::{self, FernetError};
 use strongroom_entities::literals::literals;
 use strongroom_entities::reference::{self, FieldText};
-use strongroom_metastore::{DocumentTable, StoredDocument};
+use strongroom_metastore::{DocumentScan, DocumentTable, StoredDocument};
 use strongroom_secrets::SecretName;
 
 use super::latest::name_mark;
@@ -42,23 +42,14 @@ impl Manager {
         mut see: impl FnMut(&SecretName) + Send,
         undecryptable: &mut Vec<String>,
     ) -> Result<(), WriteError> {
-        for table in DocumentTable::all().filter(|table| !table.is_history) {
-            let mut after: Option<Vec<String>> = None;
-            loop {
-                let page = self.store.documents(&table, REFERRING, after.as_deref(), PAGE).await?;
-                watcher.advance(page.len() as u64);
-                for document in &page {
-                    let is_open = self.references_in(document, &mut see);
-                    if !is_open && undecryptable.len() < NAMED {
-                        undecryptable.push(format!("{} {}", table.name, document.key.join(" ")));
-                    }
-                }
-                after = match page.len() == PAGE as usize {
-                    true => page.into_iter().next_back().map(|document| document.key),
-                    false => None,
-                };
-                if after.is_none() {
-                    break;
+        let tables = DocumentTable::all().filter(|table| !table.is_history);
+        let mut scan = DocumentScan::new(tables, REFERRING, PAGE);
+        while let Some(page) = scan.next(&self.store).await? {
+            watcher.advance(page.documents.len() as u64);
+            for document in &page.documents {
+                let is_open = self.references_in(document, &mut see);
+                if !is_open && undecryptable.len() < NAMED {
+                    undecryptable.push(format!("{} {}", page.table.name, document.key.join(" ")));
                 }
             }
         }

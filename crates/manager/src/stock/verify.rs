@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use strongroom_entities::FernetError;
-use strongroom_metastore::DocumentTable;
+use strongroom_metastore::{DocumentScan, DocumentTable};
 
 use super::{Position, State, Stocktaking};
 use crate::Manager;
@@ -79,21 +79,18 @@ pub struct Verified {
 pub struct Verification<'a> {
     manager: &'a Manager,
     stock: Option<Stocktaking<'a>>,
-    tables: Vec<DocumentTable>,
-    after: Option<Vec<String>>,
+    history: DocumentScan,
     done: Verified,
 }
 
 impl Manager {
     /// Begins to verify what the chosen entities refer to; with no choice, also what is encrypted in the version history.
     pub fn verification(&self, selection: Selection) -> Verification<'_> {
-        let mut tables: Vec<_> = match selection.is_everything() {
-            true => DocumentTable::all().filter(|table| table.is_history).collect(),
-            false => Vec::new(),
-        };
-        tables.reverse();
+        let is_everything = selection.is_everything();
+        let tables = DocumentTable::all().filter(|table| table.is_history && is_everything);
+        let history = DocumentScan::new(tables, TOKENS, PAGE);
         let stock = Some(self.stock_by_reading(selection));
-        Verification { manager: self, stock, tables, after: None, done: Verified::default() }
+        Verification { manager: self, stock, history, done: Verified::default() }
     }
 }
 
@@ -140,11 +137,9 @@ impl Verification<'_> {
     }
 
     async fn history(&mut self) -> Result<Option<Vec<Finding>>, WriteError> {
-        let Some(table) = self.tables.last().copied() else { return Ok(None) };
-        let store = &self.manager.store;
-        let documents = store.documents(&table, TOKENS, self.after.as_deref(), PAGE).await?;
+        let Some(page) = self.history.next(&self.manager.store).await? else { return Ok(None) };
         let mut findings = Vec::new();
-        for document in &documents {
+        for document in &page.documents {
             for token in sealed::tokens(&document.text) {
                 let opened = self.manager.fernet.as_ref().map(|keys| keys.decrypt(&token.text).map(drop));
                 match opened.unwrap_or(Err(FernetError::NoKeyOpens)) {
@@ -152,7 +147,7 @@ impl Verification<'_> {
                     Err(FernetError::NotAToken) => continue,
                     Ok(()) | Err(FernetError::NotText) => {}
                     Err(FernetError::NoKeyOpens) => findings.push(Finding {
-                        kind: table.name.to_owned(),
+                        kind: page.table.name.to_owned(),
                         entity: document.key.join(" "),
                         field: sealed::place_of(&document.text, &token.text),
                         name: None,
@@ -162,13 +157,6 @@ impl Verification<'_> {
                 }
                 self.done.in_history += 1;
             }
-        }
-        self.after = match documents.len() == PAGE as usize {
-            true => documents.into_iter().next_back().map(|document| document.key),
-            false => None,
-        };
-        if self.after.is_none() {
-            self.tables.pop();
         }
         Ok(Some(findings))
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_entities::{EntityKind, fqn_hash};
 use strongroom_metastore::testing::TestDatabase;
-use strongroom_metastore::{Cursor, Include, ListQuery, Row, StoreError};
+use strongroom_metastore::{Cursor, Include, ListQuery, Row, RowScan, StoreError};
 
 use crate::fixtures::{id, put, service};
 use crate::on_all;
@@ -19,6 +19,7 @@ on_all! {
     listings_page_in_both_directions,
     soft_deleted_rows_are_told_apart,
     an_inventory_meets_every_row_once,
+    a_scan_meets_every_row_of_its_kinds_once_and_goes_on_where_it_was,
     a_transaction_that_is_dropped_changes_nothing,
     a_return_to_the_mark_undoes_what_came_after_it,
     texts_of_all_kinds_survive,
@@ -149,6 +150,32 @@ async fn an_inventory_meets_every_row_once(database: &TestDatabase) {
         }
     }
     assert_eq!(met, (0..5).map(id).collect::<Vec<_>>());
+}
+
+async fn a_scan_meets_every_row_of_its_kinds_once_and_goes_on_where_it_was(database: &TestDatabase) {
+    let store = database.open().await;
+    for number in 0..5 {
+        put(&store, number, &format!("s{number}")).await;
+    }
+    let mut transaction = store.begin().await.unwrap();
+    transaction.insert(EntityKind::SearchService, &fqn_hash("find"), &service(9, "find")).await.unwrap();
+    transaction.commit().await.unwrap();
+    let mut met = Vec::new();
+    let mut scan = RowScan::new([KIND, EntityKind::DriveService, EntityKind::SearchService], 2);
+    while let Some(page) = scan.next(&store).await.unwrap() {
+        met.push((page.kind, page.rows.into_iter().map(|row| row.unwrap().id).collect::<Vec<_>>()));
+        // Nobody waits for this one: it is not passed over.
+        drop(scan.next(&store));
+    }
+    assert!(scan.is_done());
+    let expected = [
+        (KIND, vec![id(0), id(1)]),
+        (KIND, vec![id(2), id(3)]),
+        (KIND, vec![id(4)]),
+        (EntityKind::DriveService, vec![]),
+        (EntityKind::SearchService, vec![id(9)]),
+    ];
+    assert_eq!(met, expected);
 }
 
 async fn a_transaction_that_is_dropped_changes_nothing(database: &TestDatabase) {
