@@ -12,7 +12,7 @@ use crate::path::{FieldPath, Step};
 use crate::reference::{FieldText, classify};
 
 /// What the key of a secret ends with, in lower case and without anything but letters and digits.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 16] = [
     "password",
     "passwd",
     "passphrase",
@@ -28,6 +28,8 @@ const ENDINGS: [&str; 15] = [
     "accountkey",
     "sharedkey",
     "signingkey",
+    // A header, of HTTP.
+    "authorization",
 ];
 
 /// Whether the name of an option says that its value is secret.
@@ -61,8 +63,9 @@ pub(crate) fn secrets_of_setting(kind: EntityKind, document: &Value) -> Vec<Fiel
     let mut found = Vec::new();
     each_text(document, &mut Vec::new(), &mut |steps, text| {
         let is_secret = match (kind, steps) {
-            // The mail server's password.
-            (EntityKind::Setting, [Step::Key(key)]) => key == "password",
+            // The mail server's password, and those of the ways to sign in; Slack's is a text as a whole.
+            (EntityKind::Setting, [.., Step::Key(key)]) => looks_secret(key),
+            (EntityKind::Setting, []) => true,
             (EntityKind::EventSubscription, [Step::Key(root), .., Step::Key(key)]) => {
                 root == "destinations" && looks_secret(key)
             }
@@ -130,6 +133,7 @@ mod tests {
             "clientSecret",
             "sharedAccessKey",
             "private_key_passphrase",
+            "Proxy-Authorization",
         ] {
             assert!(looks_secret(secret), "{secret}");
         }
@@ -173,19 +177,41 @@ mod tests {
     #[test]
     fn settings_have_the_password_of_the_mail_server_and_what_is_encrypted() {
         let kind = EntityKind::Setting;
-        let mail = json!({"password": "p", "username": "u", "other": {"password": "q", "x": "fernet:t"}});
+        let mail = json!({"password": "p", "username": "u", "other": {"x": "fernet:t"}});
         assert_eq!(texts(&secrets_of_setting(kind, &mail)), ["password", "other.x"]);
-        assert_eq!(secrets_of_setting(kind, &json!("fernet:t")), [FieldPath::default()]);
+        for slack in ["fernet:t", "in clear"] {
+            assert_eq!(secrets_of_setting(kind, &json!(slack)), [FieldPath::default()]);
+        }
         assert!(secrets_of_setting(kind, &json!({"password": ""})).is_empty());
     }
 
     #[test]
+    fn settings_of_the_sign_in_have_secrets_in_clear_text_further_down() {
+        let sign_in = json!({
+            "provider": "custom-oidc", "publicKeyUrls": ["https://i.example/keys"], "tokenValidity": "3600",
+            "oidcConfiguration": {"id": "i", "secret": "s", "scope": "openid"},
+            "ldapConfiguration": {"dnAdminPrincipal": "cn=a", "dnAdminPassword": "p"},
+            "samlConfiguration": {"sp": {"spPrivateKey": "k"}, "security": {"keyStorePassword": "p", "tokenValidity": 1}},
+        });
+        assert_eq!(
+            texts(&secrets_of_setting(EntityKind::Setting, &sign_in)),
+            [
+                "oidcConfiguration.secret",
+                "ldapConfiguration.dnAdminPassword",
+                "samlConfiguration.sp.spPrivateKey",
+                "samlConfiguration.security.keyStorePassword",
+            ]
+        );
+    }
+
+    #[test]
     fn subscriptions_and_applications_have_what_their_keys_call_secret() {
-        let subscription =
-            json!({"destinations": [{"config": {"endpoint": "e", "secretKey": "k"}}], "token": "no"});
+        let subscription = json!({"destinations": [{"config": {
+                "endpoint": "e", "secretKey": "k", "headers": {"Authorization": "Bearer b", "Accept": "*/*"},
+            }}], "token": "no"});
         assert_eq!(
             texts(&secrets_of_setting(EntityKind::EventSubscription, &subscription)),
-            ["destinations[0].config.secretKey"]
+            ["destinations[0].config.secretKey", "destinations[0].config.headers.Authorization"]
         );
         let app = json!({"appConfiguration": {"botToken": "b", "type": "Slack"}, "clientSecret": "no"});
         assert_eq!(texts(&secrets_of_setting(EntityKind::App, &app)), ["appConfiguration.botToken"]);

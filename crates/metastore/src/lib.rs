@@ -5,6 +5,7 @@
 //! out of), [`intents`], [`layout`] (who made the tables), [`owners`], [`runs`], [`settings`], [`sign_in`], [`pages`] (many entities at once), [`stock`]
 //! (what a look at everything needs), [`documents`] (everything that is stored as JSON, as its text), [`scan`] (page by page through tables) and [`encrypted_columns`]. OpenMetadata's layout is
 //! `schema/openmetadata.*.sql`; ours, prefixed `strongroom_`, is made by the versioned scripts in `migrations/`.
+//! [`elsewhere`] looks for secrets where nobody works on them.
 //!
 //! # How a query is written
 //!
@@ -40,6 +41,7 @@ mod connecting;
 pub mod copies;
 mod dialect;
 pub mod documents;
+pub mod elsewhere;
 pub mod encrypted_columns;
 pub mod error;
 pub mod history;
@@ -67,6 +69,7 @@ mod transaction;
 
 pub use copies::{CopyKey, CopyTable, StoredCopy};
 pub use documents::{DocumentTable, StoredDocument};
+pub use elsewhere::{Elsewhere, Form, Search};
 pub use encrypted_columns::EncryptedColumn;
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};

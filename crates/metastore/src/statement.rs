@@ -70,6 +70,15 @@ impl Statement {
         limited(self.query.fetch_optional(on)).await
     }
 
+    /// The same, with a limit of its own for what may take longer.
+    pub(crate) async fn row_within<'e>(
+        self,
+        on: impl Executor<'e, Database = Any>,
+        limit: Duration,
+    ) -> Result<Option<AnyRow>, StoreError> {
+        within(limit, self.query.fetch_optional(on)).await
+    }
+
     /// The first column of all rows.
     pub(crate) async fn column<'e, T>(
         self,
@@ -108,9 +117,13 @@ pub(crate) fn marks(count: usize) -> String {
 
 /// A client's own limit, for a database that is no longer there to keep one.
 pub(crate) async fn limited<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {
+    within(LIMIT, work).await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {
     // Boxed, since it is part of the future of whoever waits for it.
-    match tokio::time::timeout(LIMIT, Box::pin(work)).await {
+    match tokio::time::timeout(limit, Box::pin(work)).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(StoreError::Database(format!("it gave no answer within {} seconds", LIMIT.as_secs()))),
+        Err(_) => Err(StoreError::Database(format!("it gave no answer within {} seconds", limit.as_secs()))),
     }
 }

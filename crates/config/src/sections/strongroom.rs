@@ -50,6 +50,9 @@ const VARIABLES: [&str; 7] = [
     "STRONGROOM_DATA_DIR",
 ];
 
+/// Variables that others read: the log's, and the one of `bootstrap/openmetadata-ops.sh`.
+const OF_OTHERS: [&str; 2] = ["STRONGROOM_LOG", "STRONGROOM_BIN"];
+
 /// The data folder that the file or the environment names.
 pub(crate) fn data_dir(root: &Section<'_>) -> Result<Option<PathBuf>, ConfigError> {
     let section = root.section("strongroom", &STRONGROOM)?;
@@ -113,9 +116,8 @@ fn admin_password(section: &Section<'_>) -> Result<Option<Found>, ConfigError> {
 
 fn warn_of_slips(section: &Section<'_>) {
     let environment = section.source().environment;
-    for name in
-        environment.names().filter(|name| name.starts_with("STRONGROOM_") && !VARIABLES.contains(name))
-    {
+    let is_known = |name: &str| VARIABLES.contains(&name) || OF_OTHERS.contains(&name);
+    for name in environment.names().filter(|name| name.starts_with("STRONGROOM_") && !is_known(name)) {
         if let Some(known) = crate::suggest::nearest(name, VARIABLES) {
             section.source().warn(format!("environment variable {name} is not known: did you mean {known}?"));
         }

@@ -108,7 +108,8 @@ secretsManagerConfiguration: {parameters: {baoAddress: x, anything: [1]}}
 
 #[test]
 fn in_one_of_our_variables_is_warned_of() {
-    let settings = load("", &[("STRONGROOM_NAMIG", "guide"), ("STRONGROOM_HOME", "x")]).unwrap();
+    let others = [("STRONGROOM_HOME", "x"), ("STRONGROOM_BIN", "x"), ("STRONGROOM_LOG", "info")];
+    let settings = load("", &[&[("STRONGROOM_NAMIG", "guide")][..], &others].concat()).unwrap();
     assert_eq!(
         settings.warnings,
         ["environment variable STRONGROOM_NAMIG is not known: did you mean STRONGROOM_NAMING?"]

@@ -2,9 +2,10 @@
 //! have, entries of free maps, and settings, which OpenMetadata's own server cannot resolve from a vault.
 
 use serde::Serialize;
+use strongroom_entities::path::Step;
 use strongroom_entities::unlisted::is_option;
 use strongroom_entities::{EntityKind, FieldPath, secret_options};
-use strongroom_metastore::Row;
+use strongroom_metastore::{Elsewhere, Form, Row, Search};
 
 use super::inventory::Content;
 use super::report::MOST;
@@ -14,6 +15,9 @@ use crate::{Keeping, Manager};
 
 /// Tables with secrets in columns of their own, or of sessions.
 const TABLES: [&str; 4] = ["oauth_clients", "oauth_access_tokens", "oauth_refresh_tokens", "user_tokens"];
+
+/// The member of a webhook with the headers that it sends.
+const HEADERS: &str = "headers";
 
 /// What stays as it is. Names and places, no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +31,10 @@ pub struct Leftovers {
     pub settings: Vec<LeftField>,
     /// Tables with secrets that are no documents, and how many rows of each hold some.
     pub tables: Vec<LeftTable>,
+    /// Columns of any other tables that hold secrets: copies that OpenMetadata's server made, and what newer releases of it have.
+    pub elsewhere: Vec<LeftColumn>,
+    /// Tables that could not be looked through for such columns.
+    pub unread: Vec<UnreadTable>,
     /// How many more there are of the first three, which are not listed.
     pub unlisted: u64,
 }
@@ -61,6 +69,30 @@ pub struct LeftTable {
     pub table: String,
     /// How many of its rows hold a secret.
     pub rows: u64,
+}
+
+/// A column whose secrets are left as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftColumn {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub column: String,
+    /// How many rows hold a secret there.
+    pub rows: u64,
+    /// Whether it stands there as it was typed, and not encrypted with a Fernet key.
+    pub in_clear_text: bool,
+}
+
+/// A table that could not be looked through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreadTable {
+    /// Its name.
+    pub table: String,
+    /// Why not.
+    pub reason: String,
 }
 
 impl Leftovers {
@@ -131,15 +163,25 @@ impl Manager {
         (fields, left)
     }
 
-    /// The tables whose secrets only OpenMetadata's own server can use.
-    pub(super) async fn left_tables(&self) -> Result<Vec<LeftTable>, MigrateError> {
-        let mut left = Vec::new();
+    /// Counts what lies in tables that nothing here works on.
+    pub(super) async fn count_left(&self, left: &mut Leftovers) -> Result<(), MigrateError> {
         for table in TABLES {
             if let Some(rows) = self.store.count_encrypted(table).await?.filter(|rows| *rows > 0) {
-                left.push(LeftTable { table: table.to_owned(), rows });
+                left.tables.push(LeftTable { table: table.to_owned(), rows });
             }
         }
-        Ok(left)
+        let Search { found, unread } = self.store.secrets_elsewhere(&TABLES).await?;
+        left.elsewhere = found
+            .into_iter()
+            .map(|Elsewhere { table, column, rows, form }| LeftColumn {
+                table,
+                column,
+                rows,
+                in_clear_text: form == Form::ClearText,
+            })
+            .collect();
+        left.unread = unread.into_iter().map(|(table, reason)| UnreadTable { table, reason }).collect();
+        Ok(())
     }
 
     fn takes_settings(&self, content: &Content, options: &MigrateOptions) -> bool {
@@ -151,7 +193,8 @@ impl Manager {
         matches!(self.keeping, Keeping::Managed(_))
     }
 
-    /// Whether a field's value lies in the database in clear text, since whoever reads it there decrypts nothing.
+    /// Whether a field's value lies in the database in clear text, since whoever reads it there decrypts nothing: of settings
+    /// OpenMetadata's server encrypts the mail server's password and what is a text as a whole (Slack's), of a webhook all but its headers.
     pub(super) fn is_kept_in_clear(kind: EntityKind, field: &FieldPath) -> bool {
         let is_listed = || {
             strongroom_entities::catalogue::place(kind, field)
@@ -159,6 +202,10 @@ impl Manager {
         };
         match kind {
             EntityKind::App | EntityKind::AppDefinition => !is_listed(),
+            EntityKind::Setting => field.steps().len() > 1,
+            EntityKind::EventSubscription => {
+                field.steps().iter().any(|step| matches!(step, Step::Key(key) if key == HEADERS))
+            }
             _ => is_option(field),
         }
     }

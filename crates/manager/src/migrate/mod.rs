@@ -33,7 +33,7 @@ use crate::error::WriteError;
 pub(crate) use apply::MIGRATION_HOLDER;
 pub use apply::holder;
 pub use history::{CopyCounts, HistoryReport};
-pub use leftovers::{LeftField, LeftTable, Leftovers, UnknownType};
+pub use leftovers::{LeftColumn, LeftField, LeftTable, Leftovers, UnknownType, UnreadTable};
 pub use options::{MigrateOptions, OwnReferences};
 pub use plan::{Estimate, KindCounts, Plan, PlannedAction, PlannedField};
 pub use report::{Conflict, EntityCounts, Failure, Report, SecretCounts};

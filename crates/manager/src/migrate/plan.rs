@@ -155,7 +155,7 @@ impl Manager {
         plan.kinds.retain(|counts| counts.entities.seen > 0);
         plan.estimate = Estimate::of(&plan.report.secrets);
         plan.fingerprint = planner.fingerprint.finish();
-        plan.report.left.tables = self.left_tables().await?;
+        self.count_left(&mut plan.report.left).await?;
         plan.report.history = self.survey_history(&plan, options).await?;
         Ok(plan)
     }

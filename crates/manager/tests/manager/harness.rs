@@ -220,6 +220,11 @@ impl World {
         self.database.run(&table).await;
     }
 
+    /// Runs statements beside the manager.
+    pub(crate) async fn run(&self, statements: &str) {
+        self.database.run(statements).await;
+    }
+
     /// Whether the database keeps documents to the byte.
     pub(crate) fn keeps_bytes(&self) -> bool {
         self.database.kind == Kind::Sqlite

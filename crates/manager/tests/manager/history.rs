@@ -115,6 +115,8 @@ async fn the_history_of_what_is_not_in_the_vault_stays() {
     plant_version(&world, KIND, unknown, 0.1).await;
     // One whose entity is gone for good.
     plant_version(&world, KIND, service(3, "gone", &encrypted("forgotten")), 0.1).await;
+    let plan = world.manager.plan_migration(&MigrateOptions::default(), &StopFlag::default()).await.unwrap();
+    assert_eq!((plan.report.history.scrubbed(), plan.report.history.kept()), (1, 2), "{plan:?}");
     let report = migrate(&world, &MigrateOptions::default()).await;
     assert_eq!((report.history.scrubbed(), report.history.kept()), (1, 2), "{report:?}");
     let gone = &world.store.history(KIND, Uuid::from_u128(3)).await.unwrap()[0];

@@ -150,6 +150,62 @@ async fn settings_stay_encrypted_and_are_listed_and_move_on_demand() {
 }
 
 #[tokio::test]
+async fn what_that_server_keeps_in_clear_text_in_its_settings_comes_back_in_clear_text() {
+    let world = World::new().await;
+    let sign_in =
+        json!({"provider": "custom-oidc", "oidcConfiguration": {"id": "i", "secret": "dummy-oidc"}});
+    world.plant_setting("authenticationConfiguration", &sign_in).await;
+    let slack = json!(encrypt("{\"clientSecret\":\"dummy-slack\"}"));
+    world.plant_setting("slackAppConfiguration", &slack).await;
+    let mut hook = subscription();
+    hook["destinations"][0]["config"]["headers"] = json!({"Authorization": "Bearer dummy", "Accept": "*/*"});
+    world.plant(EntityKind::EventSubscription, &hook).await;
+    let report = migrate(&world, &MigrateOptions::default()).await;
+    let listed: Vec<_> = report.left.settings.iter().map(|left| left.field.as_str()).collect();
+    let (key, header) = ("destinations[0].config.secretKey", "destinations[0].config.headers.Authorization");
+    assert_eq!(listed.len(), 4, "{listed:?}");
+    for field in ["oidcConfiguration.secret", "", key, header] {
+        assert!(listed.contains(&field), "{field} in {listed:?}");
+    }
+
+    let included = MigrateOptions { include_settings: true, ..MigrateOptions::default() };
+    let report = migrate(&world, &included).await;
+    assert!(report.failures.is_empty() && report.left.is_empty(), "{report:?}");
+    let moved = world.setting("authenticationConfiguration").await;
+    assert_eq!(resolved(&world, &moved["oidcConfiguration"]["secret"]).await, "dummy-oidc");
+
+    let back = world.under("db", Keeping::InDatabase(None), &[&world.vault]).await;
+    let report = migrate(&back, &MigrateOptions::default()).await;
+    assert_eq!(report.secrets.returned, 4, "{report:?}");
+    assert_eq!(back.setting("authenticationConfiguration").await, sign_in);
+    let returned = back.setting("slackAppConfiguration").await;
+    let opened = fernet().decrypt(returned.as_str().unwrap()).unwrap();
+    assert_eq!(opened.expose(), "{\"clientSecret\":\"dummy-slack\"}");
+    let after = document(&back, EntityKind::EventSubscription, id_of(&hook)).await;
+    let config = &after["destinations"][0]["config"];
+    assert_eq!(config["headers"], hook["destinations"][0]["config"]["headers"]);
+    assert_eq!(fernet().decrypt(config["secretKey"].as_str().unwrap()).unwrap().expose(), "dummy-hook");
+}
+
+#[tokio::test]
+async fn what_lies_in_tables_that_nobody_knows_is_counted_and_stays() {
+    let world = World::new().await;
+    world.plant(KIND, &service(1, "a", &encrypt("p"))).await;
+    world.run("CREATE TABLE scheduler_jobs (id varchar(36), data text)").await;
+    world
+        .run(&format!("INSERT INTO scheduler_jobs VALUES ('a', '{}'), ('b', 'x')", encrypt("dummy-job")))
+        .await;
+    let told = |report: &Report| {
+        let [left] = &report.left.elsewhere[..] else { panic!("{report:?}") };
+        assert!(report.left.unread.is_empty(), "{report:?}");
+        (left.table.clone(), left.column.clone(), left.rows, left.in_clear_text)
+    };
+    let expected = ("scheduler_jobs".to_owned(), "data".to_owned(), 1, false);
+    assert_eq!(told(&plan(&world, &MigrateOptions::default()).await.report), expected);
+    assert_eq!(told(&migrate(&world, &MigrateOptions::default()).await), expected);
+}
+
+#[tokio::test]
 async fn references_are_wrapped_for_who_wants_them_so() {
     let world = World::new().await;
     world.plant(KIND, &service(1, "a", &encrypt("p"))).await;

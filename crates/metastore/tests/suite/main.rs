@@ -5,6 +5,7 @@
 mod concurrency;
 mod copies;
 mod documents;
+mod elsewhere;
 mod entities;
 mod fixtures;
 mod intents;

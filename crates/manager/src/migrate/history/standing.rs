@@ -42,7 +42,9 @@ impl Manager {
         }
         let moved = match planned {
             Some(plan) if is_meant(&entry, options) => {
-                !plan.in_conflict.contains(&id) && entry.doubts().next().is_none()
+                let will_move = !plan.in_conflict.contains(&id) && entry.doubts().next().is_none();
+                // What is in another vault now is moved from there.
+                will_move && (!self.former.is_empty() || self.references_resolve(&entry).await?)
             }
             _ => self.has_moved(&entry).await?,
         };
@@ -51,13 +53,18 @@ impl Manager {
 
     /// Whether every secret of an entity is in the vault: written and read back by us, or found there now.
     async fn has_moved(&self, entry: &Entry) -> Result<bool, WriteError> {
+        let holds_value = |content: &Content| matches!(content, Content::Value { .. } | Content::Doubtful(_));
+        if entry.fields.iter().any(|(_, content)| holds_value(content)) {
+            return Ok(false);
+        }
+        self.references_resolve(entry).await
+    }
+
+    /// Whether the vault has what an entity refers to: a reference that a user typed can lead nowhere.
+    async fn references_resolve(&self, entry: &Entry) -> Result<bool, WriteError> {
         let Keeping::Managed(vault) = &self.keeping else { return Ok(false) };
         for (field, content) in &entry.fields {
-            let name = match content {
-                Content::Value { .. } | Content::Doubtful(_) => return Ok(false),
-                Content::Empty { .. } => continue,
-                Content::Reference { name, .. } => name,
-            };
+            let Content::Reference { name, .. } = content else { continue };
             let owner = self.store.owner(name).await?;
             if owner.is_some_and(|owner| owner.entity == entry.row.id && owner.field == field.to_string()) {
                 continue;

@@ -27,13 +27,20 @@ pub(super) fn tell_planned_history(
 /// What a report says of the history, and of what lies beyond the tables.
 pub(super) fn tell_history(out: &mut impl Write, history: &HistoryReport) -> Result<()> {
     for table in history.tables.iter().filter(|table| table.scrubbed > 0) {
-        writeln!(out, "history: old passwords were taken out of {} rows of {}", table.scrubbed, table.table)?;
+        writeln!(
+            out,
+            "history: old passwords were taken out of {} of {}",
+            rows(table.scrubbed),
+            table.table
+        )?;
     }
     for table in history.tables.iter().filter(|table| table.kept > 0) {
         writeln!(
             out,
-            "history: {} rows of {} keep old passwords, since that was wished (--keep-history), or since their entity has not moved",
-            table.kept, table.table
+            "history: {} of {} keep old passwords, since that was wished (--keep-history), or since a secret of their entity is not \
+             in the vault (strongroom secrets verify names it)",
+            rows(table.kept),
+            table.table
         )?;
     }
     match history.reclaimed {
@@ -53,4 +60,8 @@ pub(super) fn tell_history(out: &mut impl Write, history: &HistoryReport) -> Res
         )?;
     }
     Ok(())
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }

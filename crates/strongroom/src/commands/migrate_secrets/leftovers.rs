@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use strongroom_manager::migrate::{LeftField, Leftovers};
+use strongroom_manager::migrate::{LeftColumn, LeftField, LeftTable, Leftovers, UnreadTable};
 
 /// The most fields that are named one by one; JSON has them all.
 const NAMED: usize = 20;
@@ -34,14 +34,31 @@ pub(super) fn tell_leftovers(out: &mut impl Write, left: &Leftovers) -> Result<(
     if left.unlisted > 0 {
         writeln!(out, "left: {} more of these, which are not listed", left.unlisted)?;
     }
-    for table in &left.tables {
+    for LeftTable { table, rows } in &left.tables {
         writeln!(
             out,
-            "left: {} rows of {} hold secrets that only their own server can use",
-            table.rows, table.table
+            "left: {} secrets that only OpenMetadata's own server can use",
+            rows_hold(*rows, table)
+        )?;
+    }
+    for LeftColumn { table, column, rows, in_clear_text } in &left.elsewhere {
+        let what = match in_clear_text {
+            true => "what looks like a password in clear text",
+            false => "something that is encrypted with a Fernet key",
+        };
+        writeln!(out, "left: {} {what}, in {column}, where nothing is changed", rows_hold(*rows, table))?;
+    }
+    for UnreadTable { table, reason } in &left.unread {
+        writeln!(
+            out,
+            "left: whether {table} holds secrets is not known, since it could not be looked through: {reason}"
         )?;
     }
     Ok(())
+}
+
+fn rows_hold(rows: u64, table: &str) -> String {
+    if rows == 1 { format!("1 row of {table} holds") } else { format!("{rows} rows of {table} hold") }
 }
 
 fn tell_fields(out: &mut impl Write, fields: &[LeftField], why: &str) -> Result<()> {
