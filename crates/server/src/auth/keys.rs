@@ -41,7 +41,7 @@ pub enum KeyError {
     },
     /// The private key is none.
     #[error(
-        "the private key is not an RSA key of 2048 bits or more in PKCS#8 DER form: make one with openssl genpkey -algorithm RSA -outform DER"
+        "the private key is not an RSA key of 2048 bits or more in PKCS#8 DER form: make one with openssl genpkey -algorithm RSA | openssl pkcs8 -topk8 -nocrypt -outform DER -out FILE"
     )]
     PrivateKey,
     /// The public key is none.

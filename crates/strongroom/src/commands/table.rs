@@ -1,5 +1,8 @@
 //! Tables as people read them: columns that stand under each other.
 
+/// The most that a cell widens its column. A longer one, such as a name of 256 characters, moves the rest of its own line only.
+const WIDEST: usize = 100;
+
 /// Lines whose columns stand under each other. The first line is the heading.
 pub(crate) fn table(lines: &[Vec<String>]) -> String {
     let mut columns = Columns::default();
@@ -17,7 +20,7 @@ impl Columns {
         for line in lines {
             self.0.resize(self.0.len().max(line.len()), 0);
             for (width, cell) in self.0.iter_mut().zip(line) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(cell.chars().count().min(WIDEST));
             }
         }
     }
@@ -42,6 +45,13 @@ mod tests {
         let text = table(&[line(["NAME", "ÄÖ", "LAST"]), line(["a", "bbb", ""]), line(["longer", "", "x"])]);
         assert_eq!(text, "NAME    ÄÖ   LAST\na       bbb\nlonger       x\n");
         assert_eq!(table(&[]), "");
+    }
+
+    #[test]
+    fn a_very_long_cell_does_not_widen_all_lines() {
+        let long = "x".repeat(256);
+        let text = table(&[line(["a", "b", "c"]), line([&long, "b", "c"])]);
+        assert_eq!(text, format!("a{}  b  c\n{long}  b  c\n", " ".repeat(99)));
     }
 
     #[test]
