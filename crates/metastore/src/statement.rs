@@ -116,8 +116,10 @@ pub(crate) fn marks(count: usize) -> String {
 }
 
 /// A client's own limit, for a database that is no longer there to keep one.
-pub(crate) async fn limited<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {
-    within(LIMIT, work).await
+pub(crate) fn limited<T>(
+    work: impl Future<Output = sqlx::Result<T>>,
+) -> impl Future<Output = Result<T, StoreError>> {
+    within(LIMIT, work)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> Result<T, StoreError> {

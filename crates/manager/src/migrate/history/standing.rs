@@ -30,6 +30,9 @@ impl Manager {
         options: &MigrateOptions,
         planned: Option<&Plan>,
     ) -> Result<Standing, WriteError> {
+        if !self.store.has_kind(kind).await? {
+            return Ok(Standing::Gone);
+        }
         let row = match self.store.get(kind, id).await {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(Standing::Gone),
