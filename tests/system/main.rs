@@ -21,6 +21,7 @@ mod quota;
 mod reading;
 mod recorded_rows;
 mod resolve;
+mod rotation;
 mod secrets;
 mod serve;
 mod vault_commands;

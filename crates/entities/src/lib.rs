@@ -6,7 +6,8 @@
 //! files [`walk_workflow_file`]; those that no schema lists in [`unlisted`]), and to show a document without them ([`mask()`]). What the text of such a field means (a mask, a reference, a Fernet token, a
 //! plain value) is told by [`reference::classify`]. [`mod@text`] reads the stored text
 //! strictly and writes it again with only what changed. [`FernetKeys`] and [`fqn`] speak the two encodings of the database:
-//! encrypted values, and the hashes that rows are found by. [`literals`] exchanges texts in documents of any form.
+//! encrypted values, and the hashes that rows are found by; [`tokens`] finds encrypted values in texts of any form, [`literals`] the texts of a
+//! document.
 //!
 //! Not here: databases, vaults, or the names that secrets get. Nothing here reads or writes anything. Start with
 //! [`walk()`].
@@ -20,6 +21,7 @@ pub mod mask;
 pub mod path;
 pub mod reference;
 pub mod text;
+pub mod tokens;
 pub mod unlisted;
 pub mod walk;
 

@@ -1,6 +1,6 @@
-//! The texts of a stored document as they are written: found, and replaced, without touching anything else.
+//! The texts of a stored document, found as they are written.
 //!
-//! [`text`](crate::text) does the same by way of a value, and refuses what a value cannot say: a key that stands twice, a nesting without
+//! [`text`](crate::text) reads a document as a value, and refuses what a value cannot say: a key that stands twice, a nesting without
 //! end. Here nothing is refused, since nothing is read but the texts.
 
 use std::borrow::Cow;
@@ -33,19 +33,6 @@ pub fn literals<'a>(json: &'a str, marks: &'a [&'a str]) -> impl Iterator<Item =
     })
 }
 
-/// The document with other texts in the place of some. The places must be in order and must not overlap.
-pub fn replaced(json: &str, by: &[(Range<usize>, String)]) -> String {
-    let mut document = String::with_capacity(json.len());
-    let mut done = 0;
-    for (range, text) in by {
-        document.push_str(&json[done..range.start]);
-        document.push_str(&serde_json::Value::from(text.as_str()).to_string());
-        done = range.end;
-    }
-    document.push_str(&json[done..]);
-    document
-}
-
 /// The places of all strings, keys among them.
 struct Strings<'a> {
     json: &'a str,
@@ -74,7 +61,7 @@ impl Iterator for Strings<'_> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -89,16 +76,6 @@ mod tests {
         assert_eq!(texts(json, &["x", "say"]), ["x", "say \"fernet:c\""]);
         assert_eq!(texts("", &["x"]), Vec::<String>::new());
         assert_eq!(texts(r#"{"open": "fernet:"#, &["fernet:"]), Vec::<String>::new());
-    }
-
-    #[test]
-    fn only_the_text_is_exchanged() {
-        let json = r#"{"n":1.10, "twice":"old","big":12345678901234567890.5,  "twice" : "old", "k":"older"}"#;
-        let places = literals(json, &["old"]).filter(|literal| literal.text == "old");
-        let by: Vec<_> = places.map(|literal| (literal.range, "new \"ü\"".to_owned())).collect();
-        let expected = json.replace("\"old\"", r#""new \"ü\"""#);
-        assert_eq!(replaced(json, &by), expected);
-        assert_eq!(replaced(json, &[]), json);
     }
 
     #[test]
@@ -118,15 +95,6 @@ mod tests {
             prop_assert_eq!(&found, &expected);
             // Written in any other way they are found as well.
             prop_assert_eq!(&texts(&format!("{document:#}"), &["fernet:"]), &expected);
-        }
-
-        #[test]
-        fn what_is_replaced_reads_back(values in proptest::collection::vec(any::<String>(), 1..5), new in any::<String>()) {
-            let document = json!({"a": values});
-            let json = document.to_string();
-            let by: Vec<_> = literals(&json, &[""]).map(|literal| (literal.range, new.clone())).collect();
-            let after: Value = serde_json::from_str(&replaced(&json, &by)).unwrap();
-            prop_assert_eq!(after, json!({"a": vec![new; values.len()]}));
         }
     }
 }

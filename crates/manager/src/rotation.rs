@@ -1,18 +1,18 @@
 //! The rotation of the Fernet key: what the database keeps encrypted is encrypted anew with the first key of the list, wherever
-//! it stands: in entities, settings, event subscriptions, applications, and in the version history.
+//! it stands: in entities, settings, event subscriptions, applications, in the version history and in what tells of events, and in
+//! the columns of tables for OAuth; in a field of its own, within a document that stands there as a text, or in prose.
 //!
 //! A document is read again under a lock before it is replaced, and nothing of it changes but the values: what a running server
 //! stores meanwhile is never overwritten. A page of documents is one transaction, so a rotation that was killed is continued by
 //! running it again: what the first key opens is left as it is. After a round that changed something the database is gone through
-//! once more, until nothing is left under an old key; that is also how it is verified.
+//! once more, until nothing is left under an old key; that is also how it is verified. At last the room is given back in which the old
+//! values stood.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::IgnoredAny;
-use strongroom_entities::literals::replaced;
-use strongroom_entities::{FernetError, FernetKeys};
-use strongroom_metastore::{DocumentTable, StoreError, StoredDocument};
+use strongroom_entities::{FernetError, FernetKeys, fernet, tokens};
+use strongroom_metastore::{DocumentScan, DocumentTable, StoreError};
 use tokio::time::Instant;
 
 use crate::Manager;
@@ -43,18 +43,21 @@ pub struct Rotation {
     pub values: u64,
     /// Values that were encrypted anew; in a plan, those that would be.
     pub renewed: u64,
-    /// Values that no key opens, and documents that cannot be read.
+    /// Values that no key opens.
     pub failed: u64,
     /// The first thousand of them.
     pub failures: Vec<RotationFailure>,
     /// Whether the first key opens everything now.
     pub complete: bool,
-    /// Whether it was asked to stop.
-    pub stopped: bool,
+    /// Why it ended before it had gone through everything, if it did.
+    pub stopped: Option<&'static str>,
+    /// Whether the room in which old values stood was given back, so that they are no longer in the database's files; `None` if there
+    /// was none.
+    pub reclaimed: Option<bool>,
 }
 
 /// One table of a rotation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TableTurn {
     /// Its name, and after a dot that of a column that holds encrypted texts and nothing else.
     pub table: String,
@@ -73,7 +76,7 @@ pub struct RotationFailure {
     pub table: String,
     /// The key of the row; empty in such a column.
     pub row: String,
-    /// The field; empty if the whole document is meant.
+    /// The field; empty if it cannot be told.
     pub field: String,
     /// What is the matter, and what can be done.
     pub error: String,
@@ -88,7 +91,6 @@ struct Renewal {
     renewed: u64,
     /// The fields of values that no key opens.
     closed: Vec<String>,
-    is_json: bool,
 }
 
 impl Manager {
@@ -101,26 +103,31 @@ impl Manager {
         let started = Instant::now();
         let keys = self.fernet.as_ref().ok_or(WriteError::NoFernetKey)?;
         let mut total = 0;
-        for table in DocumentTable::all() {
-            total += self.store.count_documents(&table, TOKENS).await?;
+        for table in self.store.tables_with_encrypted().await? {
+            total += self.store.count_rows(&table).await?;
         }
         watcher.total(total);
         let mut rotation = Rotation::default();
         for round in 1..=ROUNDS {
             let mut turn = Rotation::default();
             self.round(keys, plan, watcher, &mut turn).await?;
-            let (renewed, is_last) = (turn.renewed, turn.renewed == 0 || plan || turn.stopped);
+            let (renewed, is_last) = (turn.renewed, turn.renewed == 0 || plan || turn.stopped.is_some());
             // What was renewed adds up; everything else is as the last look at it found it.
             rotation.renewed += renewed;
             for table in &mut turn.tables {
                 let before = rotation.tables.iter().find(|before| before.table == table.table);
                 table.renewed += before.map_or(0, |before| before.renewed);
             }
-            turn.complete = renewed == 0 && turn.failed == 0 && !turn.stopped;
+            turn.complete = renewed == 0 && turn.failed == 0 && turn.stopped.is_none();
             rotation = Rotation { renewed: rotation.renewed, ..turn };
             if is_last || round == ROUNDS {
                 break;
             }
+            watcher.begins_pass(u64::from(round) + 1);
+        }
+        if !plan && rotation.stopped.is_none() {
+            // What stood there before is done with, whether its room can be given back just now or not.
+            rotation.reclaimed = self.reclaim().await.unwrap_or(Some(false));
         }
         rotation.seconds = started.elapsed().as_secs_f64();
         Ok(rotation)
@@ -134,94 +141,36 @@ impl Manager {
         watcher: &dyn Watcher,
         rotation: &mut Rotation,
     ) -> Result<(), WriteError> {
-        for table in DocumentTable::all() {
-            let mut turn = TableTurn { table: table.name.to_owned(), documents: 0, values: 0, renewed: 0 };
-            let mut after: Option<Vec<String>> = None;
-            loop {
-                if watcher.should_stop() {
-                    rotation.stopped = true;
-                    break;
-                }
-                let page = self.store.documents(&table, TOKENS, after.as_deref(), PAGE).await?;
-                watcher.advance(page.len() as u64);
-                let mut old = Vec::new();
-                for document in &page {
-                    let renewal = renew(keys, &document.text);
-                    turn.documents += u64::from(renewal.values > 0);
-                    turn.values += renewal.values;
-                    rotation.note_failures(&table, document, &renewal);
-                    if renewal.text.is_some() {
-                        old.push(&document.key);
-                        turn.renewed += if plan { renewal.renewed } else { 0 };
-                    }
-                }
-                if !plan && !old.is_empty() {
-                    turn.renewed += self.renew_documents(keys, &table, &old).await?;
-                }
-                after = match page.len() == PAGE as usize {
-                    true => page.into_iter().next_back().map(|document| document.key),
-                    false => None,
-                };
-                if after.is_none() {
-                    break;
+        let mut scan = DocumentScan::new(self.store.tables_with_encrypted().await?, TOKENS, PAGE);
+        loop {
+            rotation.stopped = watcher.why_stop();
+            if rotation.stopped.is_some() {
+                return Ok(());
+            }
+            let Some(page) = scan.next(&self.store).await? else { return Ok(()) };
+            watcher.advance(page.passed);
+            let mut turn = TableTurn { table: page.table.label().into_owned(), ..TableTurn::default() };
+            let mut old = Vec::new();
+            for document in &page.documents {
+                let renewal = renew(keys, &document.text);
+                turn.documents += u64::from(renewal.values > 0);
+                turn.values += renewal.values;
+                let row = page.table.key_label(document);
+                renewal.closed.iter().for_each(|field| rotation.fail(&turn.table, &row, field));
+                if renewal.text.is_some() {
+                    old.push(&document.key);
+                    turn.renewed += if plan { renewal.renewed } else { 0 };
                 }
             }
-            rotation.values += turn.values;
-            rotation.renewed += turn.renewed;
-            if turn.documents > 0 {
-                rotation.tables.push(turn);
+            if !plan && !old.is_empty() {
+                if rotation.reclaimed.is_none() {
+                    self.owe_reclaim().await?;
+                    rotation.reclaimed = Some(false);
+                }
+                turn.renewed += self.renew_documents(keys, &page.table, &old).await?;
             }
+            rotation.add(turn);
         }
-        self.columns_round(keys, plan, watcher, rotation).await
-    }
-
-    /// Goes through the columns that hold encrypted texts and nothing else.
-    async fn columns_round(
-        &self,
-        keys: &FernetKeys,
-        plan: bool,
-        watcher: &dyn Watcher,
-        rotation: &mut Rotation,
-    ) -> Result<(), WriteError> {
-        for column in self.store.encrypted_columns().await? {
-            let table = format!("{}.{}", column.table, column.name);
-            let mut turn = TableTurn { table, documents: 0, values: 0, renewed: 0 };
-            let mut after = String::new();
-            loop {
-                if watcher.should_stop() {
-                    rotation.stopped = true;
-                    break;
-                }
-                let page = self.store.encrypted_texts(&column, &after, PAGE).await?;
-                watcher.advance(page.len() as u64);
-                let mut transaction = if plan { None } else { Some(self.store.begin().await?) };
-                for text in &page {
-                    turn.documents += 1;
-                    turn.values += 1;
-                    match (keys.renew(text), &mut transaction) {
-                        (Ok(None), _) => {}
-                        (Ok(Some(_)), None) => turn.renewed += 1,
-                        (Ok(Some(new)), Some(transaction)) => {
-                            turn.renewed += transaction.replace_encrypted_text(&column, text, &new).await?;
-                        }
-                        (Err(_), _) => rotation.fail(&turn.table, "", "", NO_KEY_OPENS),
-                    }
-                }
-                if let Some(transaction) = transaction {
-                    transaction.commit().await?;
-                }
-                match page.last() {
-                    Some(last) if page.len() == PAGE as usize => after.clone_from(last),
-                    _ => break,
-                }
-            }
-            rotation.values += turn.values;
-            rotation.renewed += turn.renewed;
-            if turn.documents > 0 {
-                rotation.tables.push(turn);
-            }
-        }
-        Ok(())
     }
 
     /// Renews the values of some documents. What the database could not do beside what others were doing is done again.
@@ -265,45 +214,55 @@ impl Manager {
 }
 
 impl Rotation {
-    fn note_failures(&mut self, table: &DocumentTable, document: &StoredDocument, renewal: &Renewal) {
-        let row = document.key.join(" ");
-        if !renewal.is_json {
-            self.fail(table.name, &row, "", "is not JSON, so it is left as it is");
+    /// Adds what was done to a page of a table.
+    fn add(&mut self, turn: TableTurn) {
+        self.values += turn.values;
+        self.renewed += turn.renewed;
+        match self.tables.last_mut().filter(|table| table.table == turn.table) {
+            Some(table) => {
+                table.documents += turn.documents;
+                table.values += turn.values;
+                table.renewed += turn.renewed;
+            }
+            None if turn.documents > 0 => self.tables.push(turn),
+            None => {}
         }
-        renewal.closed.iter().for_each(|field| self.fail(table.name, &row, field, NO_KEY_OPENS));
     }
 
-    fn fail(&mut self, table: &str, row: &str, field: &str, error: &str) {
+    fn fail(&mut self, table: &str, row: &str, field: &str) {
         self.failed += 1;
         if self.failures.len() < NAMED {
-            let [table, row, field, error] = [table, row, field, error].map(str::to_owned);
+            let [table, row, field, error] = [table, row, field, NO_KEY_OPENS].map(str::to_owned);
             self.failures.push(RotationFailure { table, row, field, error });
         }
     }
 }
 
-/// What a document is under the first key.
-fn renew(keys: &FernetKeys, json: &str) -> Renewal {
-    let mut renewal =
-        Renewal { is_json: serde_json::from_str::<IgnoredAny>(json).is_ok(), ..Renewal::default() };
-    if !renewal.is_json {
-        return renewal;
-    }
+/// What a text is under the first key, whatever form it has.
+fn renew(keys: &FernetKeys, text: &str) -> Renewal {
+    let mut renewal = Renewal::default();
     let mut by = Vec::new();
-    for token in sealed::tokens(json) {
-        renewal.values += 1;
-        match keys.renew(&token.text) {
+    for token in tokens::tokens(text) {
+        match keys.renew(token.text) {
             Ok(None) => {}
-            Ok(Some(renewed)) => by.push((token.range, renewed)),
-            // A text that only begins like one.
-            Err(FernetError::NotAToken) => renewal.values -= 1,
+            Ok(Some(renewed)) => {
+                let renewed = match token.is_marked {
+                    true => renewed,
+                    false => renewed.trim_start_matches(fernet::PREFIX).to_owned(),
+                };
+                by.push((token.range, renewed));
+            }
+            // A text that only begins like one, or one of somebody else's.
+            Err(FernetError::NotAToken) => continue,
+            Err(_) if !token.is_marked => continue,
             Err(FernetError::NoKeyOpens | FernetError::NotText) => {
-                renewal.closed.push(sealed::place_of(json, &token.text));
+                renewal.closed.push(sealed::place_of(text, token.text));
             }
         }
+        renewal.values += 1;
     }
     renewal.renewed = by.len() as u64;
-    renewal.text = (!by.is_empty()).then(|| replaced(json, &by));
+    renewal.text = (!by.is_empty()).then(|| tokens::replaced(text, &by));
     renewal
 }
 
@@ -340,11 +299,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_left_alone() {
+    fn what_stands_in_texts_within_texts_or_in_prose_is_renewed_where_it_stands() {
         let (single, all) = keys(2);
-        let text = format!("{{\"a\": \"{}\"", single[1].encrypt(&SecretValue::new("y")));
-        let renewal = renew(&all, &text);
-        assert!(!renewal.is_json && renewal.text.is_none());
+        let old = single[1].encrypt(&SecretValue::new("y"));
+        let bare = old.trim_start_matches("fernet:").to_owned();
+        let inner = json!({"connection": {"password": old, "note": "a \"b\"\n"}}).to_string();
+        let event = json!({"entity": json!({"entity": inner, "n": 1.0}).to_string(), "message": format!("was {bare}, is not")});
+        // What was cut off is no JSON, and can be decrypted all the same.
+        for text in [event.to_string(), inner, bare.clone(), format!("{{\"a\": \"{old}")] {
+            let count = text.matches(&bare).count();
+            let renewal = renew(&all, &text);
+            let after = renewal.text.unwrap();
+            assert_eq!((renewal.values, renewal.renewed), (count as u64, count as u64), "{text}");
+            assert_eq!(after.len(), text.len(), "{after}");
+            let again = renew(&all, &after);
+            assert_eq!((again.values, again.text), (count as u64, None), "{after}");
+            let first = tokens::tokens(&after).next().unwrap();
+            assert_eq!(single[0].decrypt(first.text).unwrap().expose(), "y");
+            let put_back: Vec<_> = tokens::tokens(&after)
+                .zip(tokens::tokens(&text))
+                .map(|(new, old)| (new.range, text[old.range].to_owned()))
+                .collect();
+            assert_eq!(tokens::replaced(&after, &put_back), text);
+        }
+    }
+
+    #[test]
+    fn what_nobody_marked_may_be_somebody_elses() {
+        let (single, all) = keys(3);
+        let only = FernetKeys::parse(&FernetKeys::generate(&SequentialRandom::default())).unwrap();
+        let strange = single[2].encrypt(&SecretValue::new("x")).trim_start_matches("fernet:").to_owned();
+        assert_eq!(renew(&only, &json!({"note": strange}).to_string()).values, 0);
+        assert_eq!(renew(&all, &json!({"note": strange}).to_string()).renewed, 1);
     }
 
     proptest! {

@@ -1,22 +1,16 @@
-//! What is encrypted in a document, wherever it stands: in fields of the catalogue, and in any others.
+//! What is encrypted in a document, wherever it stands: in fields of the catalogue and in any others, in documents within documents.
 
 use serde_json::Value;
-use strongroom_entities::literals::{Literal, literals};
-use strongroom_entities::{FieldPath, Step, fernet};
+use strongroom_entities::{FieldPath, Step, fernet, tokens};
 
-/// What every encrypted text begins with.
-pub(crate) const TOKENS: &[&str] = &[fernet::PREFIX];
+/// One of these every encrypted text begins with.
+pub(crate) const TOKENS: &[&str] = &[tokens::START, fernet::PREFIX];
 
 /// Why a value cannot be read, and what to do about it.
 pub(crate) const NO_KEY_OPENS: &str = "cannot be decrypted with any of the configured Fernet keys: add the key that it was encrypted with \
      (fernetConfiguration.fernetKey takes several, separated by commas)";
 
-/// The texts of a document that look encrypted.
-pub(crate) fn tokens(json: &str) -> impl Iterator<Item = Literal<'_>> {
-    literals(json, TOKENS)
-}
-
-/// The field that holds a text, for people; empty if the document is nested too deeply to be looked into.
+/// The field that holds a text, alone or with others, for people; empty if the document cannot be looked into.
 pub(crate) fn place_of(json: &str, text: &str) -> String {
     let Ok(document) = serde_json::from_str::<Value>(json) else { return String::new() };
     let mut at = Vec::new();
@@ -37,7 +31,7 @@ fn find(value: &Value, text: &str, at: &mut Vec<Step>) -> bool {
         found
     };
     match value {
-        Value::String(held) => held == text,
+        Value::String(held) => held.contains(text),
         Value::Array(list) => list.iter().enumerate().any(|(index, value)| enter(Step::Index(index), value)),
         Value::Object(members) => members.iter().any(|(key, value)| enter(Step::Key(key.clone()), value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -52,8 +46,8 @@ mod tests {
     fn the_place_of_a_text_is_its_field() {
         let json = r#"{"a": {"b": [1, {"c.d": "fernet:x"}]}, "e": "fernet:y"}"#;
         assert_eq!(place_of(json, "fernet:x"), "a.b[1].\"c.d\"");
-        assert_eq!(place_of(json, "fernet:y"), "e");
+        assert_eq!(place_of(json, "y"), "e");
         assert_eq!(place_of(json, "fernet:z"), "");
-        assert_eq!(tokens(json).count(), 2);
+        assert_eq!(place_of("no JSON fernet:x", "fernet:x"), "");
     }
 }

@@ -1,68 +1,214 @@
 //! Every document of the database that can hold what is encrypted or refers to a secret, as the text that is stored: the
 //! entities, and what lies beside them (settings, event subscriptions, applications, the version history, events).
 //!
-//! Here nothing is parsed, so that what is written back differs in nothing but what was meant to change.
+//! Here nothing is parsed, so that what is written back differs in nothing but what was meant to change. Whoever looks at all of
+//! them takes a [`DocumentScan`](crate::DocumentScan).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use strongroom_entities::EntityKind;
+use uuid::Uuid;
 
-use crate::{Metastore, StoreError, Transaction};
+use crate::dialect::Dialect;
+use crate::statement::Statement;
+use crate::{CopyTable, Metastore, StoreError, Transaction};
 
-/// A table of documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A table of documents; or a column that holds texts which are none, each of which stands for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentTable {
-    /// Its name.
-    pub name: &'static str,
+    /// The table's name.
+    pub name: Cow<'static, str>,
     /// Whether its documents tell what was, not what is.
     pub is_history: bool,
-    /// The columns by which a document is found, and in whose order the table is gone through.
-    key: &'static [&'static str],
+    /// What a document is found by, and in whose order the table is gone through.
+    key: Key,
+    /// The column of the document.
+    column: Cow<'static, str>,
 }
 
-/// The tables beside the entities'.
-const OTHERS: &[DocumentTable] = &[
-    DocumentTable { name: "openmetadata_settings", is_history: false, key: &["configType"] },
-    DocumentTable { name: "event_subscription_entity", is_history: false, key: &["id"] },
-    DocumentTable { name: "installed_apps", is_history: false, key: &["id"] },
-    DocumentTable { name: "apps_marketplace", is_history: false, key: &["id"] },
-    DocumentTable { name: "entity_extension", is_history: true, key: &["id", "extension"] },
-];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// Columns that hold texts.
+    Texts(&'static [&'static str]),
+    /// A column that holds a number.
+    Number(&'static str),
+    /// The text itself.
+    Itself,
+}
 
-/// A document as it is stored. Its `Debug` does not show it.
+/// A document as it is stored. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredDocument {
-    /// The values of the key's columns.
+    /// What it is found by: the values of the key's columns. In a column of texts that is the text itself.
     pub key: Vec<String>,
     /// The text, JSON as it was written.
     pub text: String,
 }
 
+/// Which documents are meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter {
+    condition: String,
+    values: Vec<String>,
+}
+
+/// A part of a table: what comes after one key, and not after another.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Part<'a> {
+    pub(crate) after: Option<&'a [String]>,
+    pub(crate) until: Option<&'a [String]>,
+}
+
 impl DocumentTable {
-    /// All of them.
+    pub(crate) const fn new(name: &'static str, is_history: bool, key: &'static [&'static str]) -> Self {
+        let (name, column) = (Cow::Borrowed(name), Cow::Borrowed("json"));
+        Self { name, is_history, key: Key::Texts(key), column }
+    }
+
+    /// A table of what was, whose documents are numbered.
+    pub(crate) const fn numbered(name: &'static str, key: &'static str, column: &'static str) -> Self {
+        let (name, column) = (Cow::Borrowed(name), Cow::Borrowed(column));
+        Self { name, is_history: true, key: Key::Number(key), column }
+    }
+
+    /// A column of texts that are no documents. Their names are put into SQL as they are.
+    pub(crate) fn of_texts(table: String, column: String) -> Self {
+        Self { name: Cow::Owned(table), is_history: false, key: Key::Itself, column: Cow::Owned(column) }
+    }
+
+    /// All tables of documents.
     pub fn all() -> impl Iterator<Item = Self> {
-        let entities =
-            EntityKind::ALL.iter().map(|kind| Self { name: kind.table(), is_history: false, key: &["id"] });
-        entities.chain(OTHERS.iter().copied())
+        let kinds = EntityKind::ALL.iter().chain(EntityKind::SETTINGS);
+        let entities = kinds.map(|kind| {
+            let key: &[&str] = if *kind == EntityKind::Setting { &["configType"] } else { &["id"] };
+            Self::new(kind.table(), false, key)
+        });
+        entities.chain(CopyTable::ALL.iter().map(|table| table.table()))
     }
 
-    /// The condition that a document contains one of some texts, each of which is to be bound.
-    fn containing(count: usize) -> String {
-        vec!["{json} LIKE ?"; count].join(" OR ")
-    }
-
-    /// The condition that a key comes after another, and the values to bind.
-    fn after<'a>(&self, after: &'a [String]) -> (String, Vec<&'a str>) {
-        let (mut alternatives, mut values) = (Vec::new(), Vec::new());
-        for last in 0..self.key.len().min(after.len()) {
-            let equal = self.key[..last].iter().map(|column| format!("{column} = ?"));
-            let parts: Vec<String> = equal.chain([format!("{} > ?", self.key[last])]).collect();
-            alternatives.push(format!("({})", parts.join(" AND ")));
-            values.extend(after[..=last].iter().map(String::as_str));
+    /// Its name, for people; of a column of texts with that of the column.
+    pub fn label(&self) -> Cow<'static, str> {
+        match self.key {
+            Key::Itself => Cow::Owned(format!("{}.{}", self.name, self.column)),
+            Key::Texts(_) | Key::Number(_) => self.name.clone(),
         }
-        (alternatives.join(" OR "), values)
+    }
+
+    /// What people find one of its documents by; nothing, if it is found by itself.
+    pub fn key_label(&self, document: &StoredDocument) -> String {
+        match self.key {
+            Key::Itself => String::new(),
+            Key::Texts(_) | Key::Number(_) => document.key.join(" "),
+        }
+    }
+
+    /// Whether it is a column of texts that are no documents.
+    pub fn is_column(&self) -> bool {
+        self.key == Key::Itself
+    }
+
+    /// The column of the document.
+    pub(crate) fn column(&self) -> &str {
+        &self.column
+    }
+
+    /// The columns of the key.
+    fn columns(&self) -> Vec<&str> {
+        match &self.key {
+            Key::Texts(columns) => columns.to_vec(),
+            Key::Number(column) => vec![column],
+            Key::Itself => vec![&self.column],
+        }
+    }
+
+    /// What reads the key: texts, whatever its columns hold.
+    fn selected(&self) -> String {
+        match &self.key {
+            Key::Texts(columns) => columns.join(", "),
+            Key::Number(column) => format!("{{text {column}}} AS number"),
+            Key::Itself => format!("{{text {}}} AS itself", self.column),
+        }
+    }
+
+    /// What reads the document.
+    fn document(&self) -> String {
+        format!("{{text {}}}", self.column)
+    }
+
+    /// The condition that a document contains one of some texts.
+    pub(crate) fn containing(&self, marks: &[&str]) -> Filter {
+        let condition = vec![format!("{} LIKE ?", self.document()); marks.len()].join(" OR ");
+        Filter { condition, values: marks.iter().map(|mark| format!("%{mark}%")).collect() }
+    }
+
+    /// The condition that a column begins with one of some texts.
+    pub(crate) fn beginning(column: &str, with: impl Iterator<Item = String>) -> Filter {
+        let values: Vec<String> = with.map(|text| format!("{text}%")).collect();
+        Filter { condition: vec![format!("{column} LIKE ?"); values.len()].join(" OR "), values }
+    }
+
+    /// The condition that a document lies in a part of the table, written so that each database goes right there in its index; and
+    /// the values to bind.
+    fn within<'a>(&self, dialect: Dialect, part: Part<'a>) -> (String, Vec<&'a str>) {
+        let columns = self.columns();
+        let (mut conditions, mut values) = (Vec::new(), Vec::new());
+        for (bound, strictly, or_equal) in [(part.after, ">", ">"), (part.until, "<", "<=")] {
+            let Some(bound) = bound else { continue };
+            match (&columns[..], bound) {
+                ([one, other], [first, second]) if dialect == Dialect::Mysql => {
+                    conditions.push(format!("({one} {strictly} ? OR ({one} = ? AND {other} {or_equal} ?))"));
+                    values.extend([first, first, second].map(String::as_str));
+                }
+                ([one, other], [first, second]) => {
+                    conditions.push(format!("({one}, {other}) {or_equal} (?, ?)"));
+                    values.extend([first, second].map(String::as_str));
+                }
+                _ => {
+                    conditions.push(format!("{} {or_equal} ?", columns[0]));
+                    values.extend(bound.first().map(String::as_str));
+                }
+            }
+        }
+        (conditions.join(" AND "), values)
+    }
+
+    /// Binds values of the key's columns.
+    fn bind<'a>(&self, statement: Statement, values: impl IntoIterator<Item = &'a str>) -> Statement {
+        values.into_iter().fold(statement, |statement, value| match self.key {
+            // It was read from there.
+            Key::Number(_) => statement.bind(value.parse::<i64>().unwrap_or_default()),
+            Key::Texts(_) | Key::Itself => statement.text(value),
+        })
+    }
+
+    fn found_by(&self) -> String {
+        self.columns().iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// What sets the document.
+    fn assignment(&self) -> String {
+        match self.column.as_ref() {
+            "json" => "json = {document}".to_owned(),
+            column => format!("{column} = ?"),
+        }
+    }
+
+    fn decode(&self, row: &AnyRow) -> Result<StoredDocument, StoreError> {
+        // By their places: databases differ in the case of names.
+        let key = (1..=self.columns().len()).map(|place| row.try_get(place)).collect::<Result<_, _>>()?;
+        Ok(StoredDocument { key, text: row.try_get("document")? })
+    }
+}
+
+impl StoredDocument {
+    /// The entity that a version in the history is of, if it is of a kind that is known.
+    pub fn version_of(&self) -> Option<(EntityKind, Uuid)> {
+        let [id, extension] = &self.key[..] else { return None };
+        let (entity_type, _) = extension.split_once('.')?;
+        Some((EntityKind::from_entity_type(entity_type)?, Uuid::parse_str(id).ok()?))
     }
 }
 
@@ -79,33 +225,76 @@ impl Metastore {
         after: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<StoredDocument>, StoreError> {
-        if after.is_none() && !self.has_table(table.name).await? {
+        if after.is_none() && !self.has_table(&table.name).await? {
             return Ok(Vec::new());
         }
-        let (later, bounds) = table.after(after.unwrap_or_default());
-        let later = if later.is_empty() { String::new() } else { format!(" AND ({later})") };
-        let (columns, containing) = (table.key.join(", "), DocumentTable::containing(marks.len()));
-        let sql = format!(
-            "SELECT {{json}} AS document, {columns} FROM {} WHERE ({containing}){later} ORDER BY {columns} LIMIT ?",
-            table.name
-        );
-        let statement = self.sql(&sql).texts(marks.iter().map(|mark| format!("%{mark}%"))).texts(bounds);
-        let rows = statement.bind(i64::from(limit)).rows(&self.readers).await?;
-        rows.iter().map(|row| decode(table, row)).collect()
+        self.documents_in(table, &table.containing(marks), Part { after, until: None }, limit).await
     }
 
-    /// How many documents of a table contain one of `marks`.
+    /// The first documents in a part of a table that are meant.
+    pub(crate) async fn documents_in(
+        &self,
+        table: &DocumentTable,
+        filter: &Filter,
+        part: Part<'_>,
+        limit: u32,
+    ) -> Result<Vec<StoredDocument>, StoreError> {
+        let (within, bounds) = table.within(self.dialect, part);
+        let and = if within.is_empty() { "" } else { " AND " };
+        let sql = format!(
+            "SELECT {} AS document, {} FROM {} WHERE ({}){and}{within} ORDER BY {} LIMIT ?",
+            table.document(),
+            table.selected(),
+            table.name,
+            filter.condition,
+            table.columns().join(", "),
+        );
+        let statement = table.bind(self.sql(&sql).texts(&filter.values), bounds);
+        let rows = statement.bind(i64::from(limit)).rows(&self.readers).await?;
+        rows.iter().map(|row| table.decode(row)).collect()
+    }
+
+    /// The key of the `nth` row after `after`, whatever it holds; `None` if there are not so many.
+    pub(crate) async fn nth_key(
+        &self,
+        table: &DocumentTable,
+        after: Option<&[String]>,
+        nth: u32,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let (within, bounds) = table.within(self.dialect, Part { after, until: None });
+        let sql = format!(
+            "SELECT {} FROM {}{} ORDER BY {} LIMIT 1 OFFSET ?",
+            table.selected(),
+            table.name,
+            if within.is_empty() { String::new() } else { format!(" WHERE {within}") },
+            table.columns().join(", "),
+        );
+        let row = table.bind(self.sql(&sql), bounds).bind(i64::from(nth) - 1).row(&self.readers).await?;
+        let key = |row: AnyRow| (0..table.columns().len()).map(|place| Ok(row.try_get(place)?)).collect();
+        row.map(key).transpose()
+    }
+
+    /// How many rows come after `after`.
+    pub(crate) async fn rows_after(
+        &self,
+        table: &DocumentTable,
+        after: Option<&[String]>,
+    ) -> Result<u64, StoreError> {
+        let (within, bounds) = table.within(self.dialect, Part { after, until: None });
+        let condition = if within.is_empty() { String::new() } else { format!(" WHERE {within}") };
+        let sql = format!("SELECT count(*) FROM {}{condition}", table.name);
+        table.bind(self.sql(&sql), bounds).count(&self.readers).await
+    }
+
+    /// How many rows a table has; none if this database has no such table.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn count_documents(&self, table: &DocumentTable, marks: &[&str]) -> Result<u64, StoreError> {
-        if !self.has_table(table.name).await? {
-            return Ok(0);
+    pub async fn count_rows(&self, table: &DocumentTable) -> Result<u64, StoreError> {
+        match self.has_table(&table.name).await? {
+            true => self.rows_after(table, None).await,
+            false => Ok(0),
         }
-        let sql =
-            format!("SELECT count(*) FROM {} WHERE {}", table.name, DocumentTable::containing(marks.len()));
-        let marks = marks.iter().map(|mark| format!("%{mark}%"));
-        self.sql(&sql).texts(marks).count(&self.readers).await
     }
 }
 
@@ -119,43 +308,32 @@ impl Transaction {
         table: &DocumentTable,
         key: &[String],
     ) -> Result<Option<String>, StoreError> {
-        let sql =
-            format!("SELECT {{json}} AS document FROM {} WHERE {} {{lock}}", table.name, found_by(table));
-        self.sql(&sql).texts(key).value(&mut *self.inner).await
+        let (document, found_by) = (table.document(), table.found_by());
+        let sql = format!("SELECT {document} AS document FROM {} WHERE {found_by} {{lock}}", table.name);
+        table.bind(self.sql(&sql), key.iter().map(String::as_str)).value(&mut *self.inner).await
     }
 
-    /// Replaces a document, and nothing else of its row.
+    /// Replaces a document, and nothing else of its row. A text that is found by itself is replaced wherever it stands in its column.
     ///
     /// # Errors
-    /// If the database fails, or the document is gone.
+    /// If the database fails.
     pub async fn replace_document(
         &mut self,
         table: &DocumentTable,
         key: &[String],
         text: &str,
     ) -> Result<(), StoreError> {
-        let sql = format!("UPDATE {} SET json = {{document}} WHERE {}", table.name, found_by(table));
-        if self.sql(&sql).text(text).texts(key).execute(&mut *self.inner).await? == 1 {
-            return Ok(());
-        }
-        let reason = "the row to update is gone".to_owned();
-        Err(StoreError::BrokenRow { table: table.name, id: key.join(" "), reason })
+        let (assignment, found_by) = (table.assignment(), table.found_by());
+        let sql = format!("UPDATE {} SET {assignment} WHERE {found_by}", table.name);
+        let statement = table.bind(self.sql(&sql).text(text), key.iter().map(String::as_str));
+        statement.execute(&mut *self.inner).await?;
+        Ok(())
     }
-}
-
-fn found_by(table: &DocumentTable) -> String {
-    table.key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>().join(" AND ")
-}
-
-fn decode(table: &DocumentTable, row: &AnyRow) -> Result<StoredDocument, StoreError> {
-    // By their places: databases differ in the case of names.
-    let key = (1..=table.key.len()).map(|place| row.try_get(place)).collect::<Result<_, _>>()?;
-    Ok(StoredDocument { key, text: row.try_get("document")? })
 }
 
 impl fmt::Debug for StoredDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredDocument").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("StoredDocument").finish_non_exhaustive()
     }
 }
 
@@ -164,13 +342,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_goes_on_behind_a_key_of_any_number_of_columns() {
+    fn a_part_of_a_table_is_told_by_keys_of_one_column_or_two() {
         let table = |name| DocumentTable::all().find(|table| table.name == name).unwrap();
-        let key = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(table("dbservice_entity").after(&key[..1]), ("(id > ?)".to_owned(), vec!["a"]));
-        let (condition, values) = table("entity_extension").after(&key);
-        assert_eq!(condition, "(id > ?) OR (id = ? AND extension > ?)");
-        assert_eq!(values, ["a", "a", "b"]);
-        assert_eq!(table("entity_extension").after(&[]).0, "");
+        let (one, two) = (["a".to_owned(), "b".to_owned()], ["c".to_owned(), "d".to_owned()]);
+        let after = |key| Part { after: Some(key), until: None };
+        let (services, versions) = (table("dbservice_entity"), table("entity_extension"));
+        assert_eq!(services.within(Dialect::Sqlite, after(&one[..1])), ("id > ?".to_owned(), vec!["a"]));
+        assert_eq!(versions.within(Dialect::Sqlite, Part::default()).0, "");
+        let part = Part { after: Some(&one), until: Some(&two) };
+        let (condition, values) = versions.within(Dialect::Postgres, part);
+        assert_eq!(condition, "(id, extension) > (?, ?) AND (id, extension) <= (?, ?)");
+        assert_eq!(values, ["a", "b", "c", "d"]);
+        let (condition, values) = versions.within(Dialect::Mysql, part);
+        assert_eq!(
+            condition,
+            "(id > ? OR (id = ? AND extension > ?)) AND (id < ? OR (id = ? AND extension <= ?))"
+        );
+        assert_eq!(values, ["a", "a", "b", "c", "c", "d"]);
+    }
+
+    #[test]
+    fn what_a_text_is_found_by_is_not_shown_if_it_is_the_text_itself() {
+        let column =
+            DocumentTable::of_texts("oauth_clients".to_owned(), "client_secret_encrypted".to_owned());
+        let document = StoredDocument { key: vec!["fernet:x".to_owned()], text: "fernet:x".to_owned() };
+        assert_eq!(
+            (column.label().as_ref(), column.key_label(&document)),
+            ("oauth_clients.client_secret_encrypted", String::new())
+        );
+        assert_eq!(format!("{document:?}"), "StoredDocument { .. }");
     }
 }

@@ -1,84 +1,73 @@
 //! Columns that hold an encrypted text and nothing else: OpenMetadata's tables for OAuth have some. They are not documents, and
 //! what their rows are found by differs from release to release: so a text is found by itself.
 
-use strongroom_entities::fernet;
+use sqlx::Row as _;
 
 use crate::dialect::Dialect;
-use crate::{Metastore, StoreError, Transaction};
+use crate::{DocumentTable, Metastore, StoreError};
 
-/// The tables that have such columns.
-const TABLES: &[&str] = &["oauth_clients", "oauth_access_tokens", "oauth_refresh_tokens"];
-
-/// A column that holds encrypted texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EncryptedColumn {
-    /// Its table.
-    pub table: &'static str,
-    /// Its name.
-    pub name: String,
-}
+/// How the names of such columns end.
+const ENDING: &str = "_encrypted";
 
 impl Metastore {
-    /// The columns of this database that hold encrypted texts, by their names.
+    /// Everything that can hold what is encrypted: all tables of documents, and those columns.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn encrypted_columns(&self) -> Result<Vec<EncryptedColumn>, StoreError> {
+    pub async fn tables_with_encrypted(&self) -> Result<Vec<DocumentTable>, StoreError> {
+        Ok(DocumentTable::all().chain(self.encrypted_columns().await?).collect())
+    }
+
+    /// The columns of this database that hold encrypted texts, by their names and types, in whatever table.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn encrypted_columns(&self) -> Result<Vec<DocumentTable>, StoreError> {
         let query = match self.dialect {
-            Dialect::Sqlite => "SELECT name FROM pragma_table_info(?)",
+            Dialect::Sqlite => {
+                "SELECT m.name AS t, c.name AS c FROM sqlite_schema m JOIN pragma_table_info(m.name) c \
+                 WHERE m.type = 'table' AND c.name LIKE ? ORDER BY 1, 2"
+            }
             Dialect::Postgres => {
-                "SELECT {text column_name} AS name FROM information_schema.columns \
-                 WHERE table_schema = current_schema() AND table_name = ?"
+                "SELECT {text c.table_name}, {text c.column_name} FROM information_schema.columns c \
+                 JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+                 WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER' \
+                 AND c.data_type IN ('text', 'character varying') AND c.column_name LIKE ? ORDER BY 1, 2"
             }
             Dialect::Mysql => {
-                "SELECT {text column_name} AS name FROM information_schema.columns \
-                 WHERE table_schema = database() AND table_name = ?"
+                "SELECT {text c.table_name}, {text c.column_name} FROM information_schema.columns c \
+                 JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+                 WHERE c.table_schema = database() AND t.table_type = 'BASE TABLE' AND c.extra NOT LIKE '%GENERATED%' \
+                 AND c.data_type IN ('varchar', 'text', 'mediumtext', 'longtext') AND c.column_name LIKE ? ORDER BY 1, 2"
             }
         };
+        let rows = self.sql(query).bind(format!("%{ENDING}")).rows(&self.readers).await?;
         let mut found = Vec::new();
-        for table in TABLES {
-            let columns: Vec<String> = self.sql(query).text(table).column(&self.readers).await?;
+        for row in rows {
+            let (table, column): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            // They become part of statements. To LIKE an underscore is any character.
             let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            let columns = columns.into_iter().filter(|name| name.ends_with("_encrypted") && is_plain(name));
-            found.extend(columns.map(|name| EncryptedColumn { table, name }));
+            if column.ends_with(ENDING) && is_plain(&table) && is_plain(&column) {
+                found.push(DocumentTable::of_texts(table, column));
+            }
         }
         Ok(found)
     }
 
-    /// A page of the encrypted texts of a column, each once: those that come after `after` in their own order.
+    /// How many rows of a table have something in one of its columns of encrypted texts; all of its rows if it has no such
+    /// column. `None` if this database has no such table.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn encrypted_texts(
-        &self,
-        column: &EncryptedColumn,
-        after: &str,
-        limit: u32,
-    ) -> Result<Vec<String>, StoreError> {
-        let EncryptedColumn { table, name } = column;
-        let query = format!(
-            "SELECT DISTINCT {{text {name}}} AS encrypted FROM {table} WHERE {name} LIKE ? AND {name} > ? \
-             ORDER BY encrypted LIMIT ?"
-        );
-        let like = format!("{}%", fernet::PREFIX);
-        self.sql(&query).text(&like).text(after).bind(i64::from(limit)).column(&self.readers).await
-    }
-}
-
-impl Transaction {
-    /// Puts another text in the place of one, wherever that stands in a column. What another has changed meanwhile is no longer that
-    /// text, and stays.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn replace_encrypted_text(
-        &mut self,
-        column: &EncryptedColumn,
-        old: &str,
-        new: &str,
-    ) -> Result<u64, StoreError> {
-        let EncryptedColumn { table, name } = column;
-        let query = format!("UPDATE {table} SET {name} = ? WHERE {name} = ?");
-        self.sql(&query).text(new).text(old).execute(&mut *self.inner).await
+    pub async fn count_encrypted(&self, table: &'static str) -> Result<Option<u64>, StoreError> {
+        if !self.has_table(table).await? {
+            return Ok(None);
+        }
+        let columns = self.encrypted_columns().await?;
+        let columns = columns.iter().filter(|column| column.name == table).map(DocumentTable::column);
+        let filled: Vec<String> = columns.map(|column| format!("{column} IS NOT NULL")).collect();
+        let condition = if filled.is_empty() { "1 = 1".to_owned() } else { filled.join(" OR ") };
+        let query = format!("SELECT count(*) FROM {table} WHERE {condition}");
+        Ok(Some(self.sql(&query).count(&self.readers).await?))
     }
 }

@@ -67,10 +67,9 @@ pub mod testing;
 pub mod tls;
 mod transaction;
 
-pub use copies::{CopyKey, CopyTable, StoredCopy};
+pub use copies::CopyTable;
 pub use documents::{DocumentTable, StoredDocument};
 pub use elsewhere::{Elsewhere, Form, Search};
-pub use encrypted_columns::EncryptedColumn;
 pub use error::StoreError;
 pub use intents::{Before, Claim, Intent, IntentId, IntentKind, IntentState, NewIntent, Opened};
 pub use layout::Layout;

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 
 use strongroom_entities::EntityKind;
 
-use crate::{DocumentTable, Metastore, Row, StoreError, StoredDocument};
+use crate::documents::Part;
+use crate::{CopyTable, DocumentTable, Metastore, Row, StoreError, StoredDocument};
 
 /// A way through all entities of some kinds, soft-deleted ones too, kind by kind in the order of their ids.
 #[derive(Debug, Clone)]
@@ -52,14 +53,27 @@ impl RowScan {
     }
 }
 
+/// How many rows of a table are looked through at a time. What is looked for may be rare, and no statement shall take long.
+const WINDOW: u32 = 4096;
+
 /// A way through the documents of some tables that contain one of some texts, table by table in the order of their keys.
 #[derive(Debug, Clone)]
 pub struct DocumentScan {
     /// The tables that are still to come; the first is the one under way.
     tables: VecDeque<DocumentTable>,
     marks: &'static [&'static str],
+    copies: Option<CopyTable>,
     after: Option<Vec<String>>,
+    window: Option<Window>,
     limit: u32,
+}
+
+/// A part of a table, from where the scan is.
+#[derive(Debug, Clone)]
+struct Window {
+    /// The key of its last row; none if it is the last part of the table.
+    until: Option<Vec<String>>,
+    rows: u64,
 }
 
 /// A page of documents of one table. It can be empty.
@@ -69,6 +83,8 @@ pub struct DocumentPage {
     pub table: DocumentTable,
     /// The documents.
     pub documents: Vec<StoredDocument>,
+    /// How many rows are done with since the page before, whatever they hold.
+    pub passed: u64,
 }
 
 impl DocumentScan {
@@ -78,7 +94,13 @@ impl DocumentScan {
         marks: &'static [&'static str],
         limit: u32,
     ) -> Self {
-        Self { tables: tables.into_iter().collect(), marks, after: None, limit }
+        let tables = tables.into_iter().collect();
+        Self { tables, marks, copies: None, after: None, window: None, limit }
+    }
+
+    /// Begins a scan for copies as [`Metastore::copies`] gives them.
+    pub fn of_copies(table: CopyTable, marks: &'static [&'static str], limit: u32) -> Self {
+        Self { copies: Some(table), ..Self::new([table.table()], marks, limit) }
     }
 
     /// The next page; `None` at the end.
@@ -86,15 +108,52 @@ impl DocumentScan {
     /// # Errors
     /// If the database fails.
     pub async fn next(&mut self, store: &Metastore) -> Result<Option<DocumentPage>, StoreError> {
-        let Some(table) = self.tables.front().copied() else { return Ok(None) };
-        let documents = store.documents(&table, self.marks, self.after.as_deref(), self.limit).await?;
-        self.after = match documents.len() == self.limit as usize {
-            true => documents.last().map(|document| document.key.clone()),
-            false => None,
+        let Some(table) = self.tables.front().cloned() else { return Ok(None) };
+        let window = match &self.window {
+            Some(window) => window.clone(),
+            None if self.after.is_none() && !store.has_table(&table.name).await? => {
+                self.tables.pop_front();
+                return Ok(Some(DocumentPage { table, documents: Vec::new(), passed: 0 }));
+            }
+            None => self.window.insert(window(store, &table, self.after.as_deref()).await?).clone(),
         };
-        if self.after.is_none() {
-            self.tables.pop_front();
-        }
-        Ok(Some(DocumentPage { table, documents }))
+        let filter = match self.copies {
+            Some(copies) => copies.filter(self.marks),
+            None => table.containing(self.marks),
+        };
+        let part = Part { after: self.after.as_deref(), until: window.until.as_deref() };
+        let documents = store.documents_in(&table, &filter, part, self.limit).await?;
+        let is_full = documents.len() == self.limit as usize;
+        let last = documents.last().filter(|_| is_full).map(|document| document.key.clone());
+        let passed = match last {
+            Some(last) => {
+                self.after = Some(last);
+                0
+            }
+            None => {
+                self.window = None;
+                self.after = window.until;
+                if self.after.is_none() {
+                    self.tables.pop_front();
+                }
+                window.rows
+            }
+        };
+        Ok(Some(DocumentPage { table, documents, passed }))
     }
+}
+
+/// The part of a table that comes next.
+async fn window(
+    store: &Metastore,
+    table: &DocumentTable,
+    after: Option<&[String]>,
+) -> Result<Window, StoreError> {
+    // What is found by itself has no index to go by: there is no part of it that costs less than all.
+    if !table.is_column()
+        && let Some(until) = store.nth_key(table, after, WINDOW).await?
+    {
+        return Ok(Window { until: Some(until), rows: u64::from(WINDOW) });
+    }
+    Ok(Window { until: None, rows: store.rows_after(table, after).await? })
 }

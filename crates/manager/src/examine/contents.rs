@@ -46,11 +46,23 @@ impl Contents {
             What::Unopened => self.unopened.add(|| field.label()),
             What::Odd => self.odd.add(|| field.label()),
         }
-        if let Some(key) = field.held.key {
-            if self.opened.len() <= key {
-                self.opened.resize(key + 1, 0);
-            }
-            self.opened[key] += 1;
+        self.count_opened(field.held.key);
+    }
+
+    /// One more encrypted text, which a key opens or none.
+    pub(super) fn add_encrypted(&mut self, key: Option<usize>, label: impl FnOnce() -> String) {
+        match key {
+            Some(_) => self.encrypted += 1,
+            None => self.unopened.add(label),
         }
+        self.count_opened(key);
+    }
+
+    fn count_opened(&mut self, key: Option<usize>) {
+        let Some(key) = key else { return };
+        if self.opened.len() <= key {
+            self.opened.resize(key + 1, 0);
+        }
+        self.opened[key] += 1;
     }
 }

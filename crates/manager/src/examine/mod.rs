@@ -3,7 +3,8 @@
 //! The rows are gone through page by page (twice, if something has to be named that the first pass could only count). Of each
 //! field no more is kept than a few bytes, so that a large database needs little memory: [`Tally`] counts everything and names
 //! the first few. What the fields hold is sorted in [`contents`], the names that they lay claim to in [`names`], where their
-//! references lead in [`references`], by what the vault was found to hold ([`holdings`]).
+//! references lead in [`references`], by what the vault was found to hold ([`holdings`]). Of settings and columns of encrypted texts only
+//! is asked which key opens them.
 
 mod contents;
 mod holdings;
@@ -14,7 +15,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use strongroom_entities::{EntityKind, FernetKeys, FieldPath};
-use strongroom_metastore::{Metastore, Row, RowScan, StoreError};
+use strongroom_metastore::{DocumentScan, Metastore, Row, RowScan, StoreError};
 use strongroom_secrets::SecretName;
 use uuid::Uuid;
 
@@ -23,7 +24,9 @@ pub use self::holdings::Holdings;
 pub use self::names::{Collision, NameFaults};
 pub use self::references::ReferenceFaults;
 use crate::held::Held;
+use crate::migrate::leftovers::label;
 use crate::naming::Naming;
+use crate::sealed::TOKENS;
 use crate::sorting::fully_qualified_name;
 
 /// How many rows are in hand at a time.
@@ -56,6 +59,8 @@ pub struct Examination {
     pub broken: Tally,
     /// What the fields hold.
     pub contents: Contents,
+    /// What settings, event subscriptions, applications and columns of encrypted texts hold, which nobody keeps in a vault.
+    pub beside: Contents,
     /// What is wrong with names.
     pub names: NameFaults,
     /// Where references lead.
@@ -84,6 +89,18 @@ pub struct Tally {
     pub count: u64,
     /// The first [`NAMED`] of them.
     pub first: Vec<String>,
+}
+
+impl Examination {
+    /// How many encrypted texts a key opens, counted from 0.
+    pub fn opened_by(&self, key: usize) -> u64 {
+        self.contents.opened_by(key) + self.beside.opened_by(key)
+    }
+
+    /// How many encrypted texts any key opens.
+    pub fn opened(&self) -> u64 {
+        self.contents.opened.iter().chain(&self.beside.opened).sum()
+    }
 }
 
 impl Tally {
@@ -146,7 +163,7 @@ impl Examining<'_> {
         let mut found = Examination::default();
         let mut claims = names::Claims::new(self.naming);
         let mut leads = references::Leads::new(self);
-        let mut scan = self.scan();
+        let mut scan = self.scan(EntityKind::WITH_SECRETS);
         while let Some(page) = self.within(scan.next(self.store)).await?? {
             for row in page.rows {
                 found.entities += 1;
@@ -166,6 +183,7 @@ impl Examining<'_> {
                 }
             }
         }
+        self.look_beside(&mut found).await?;
         if claims.wants_another_pass() || leads.wants_another_pass() {
             self.name(&claims, &mut leads, &mut found).await?;
         }
@@ -179,7 +197,7 @@ impl Examining<'_> {
         leads: &mut references::Leads<'_>,
         found: &mut Examination,
     ) -> Result<(), ExamineError> {
-        let mut scan = self.scan();
+        let mut scan = self.scan(EntityKind::WITH_SECRETS);
         while let Some(page) = self.within(scan.next(self.store)).await?? {
             for row in page.rows.into_iter().flatten() {
                 let fqn = fully_qualified_name(&row.json);
@@ -195,8 +213,37 @@ impl Examining<'_> {
         Ok(())
     }
 
-    fn scan(&self) -> RowScan {
-        RowScan::new(EntityKind::WITH_SECRETS.iter().copied(), PAGE)
+    /// What is encrypted beside the entities: OpenMetadata's own server keeps that in no vault.
+    async fn look_beside(&self, found: &mut Examination) -> Result<(), ExamineError> {
+        let mut scan = self.scan(EntityKind::SETTINGS);
+        while let Some(page) = self.within(scan.next(self.store)).await?? {
+            for row in page.rows {
+                let row = match row {
+                    Ok(row) => row,
+                    Err(broken) => {
+                        found.broken.add(|| broken.to_string());
+                        continue;
+                    }
+                };
+                let fqn = label(&row);
+                for path in &strongroom_entities::walk(row.kind, &row.json).fields {
+                    found.beside.add(&self.look(&row, &fqn, path));
+                }
+            }
+        }
+        let columns = self.within(self.store.encrypted_columns()).await??;
+        let mut scan = DocumentScan::new(columns, TOKENS, PAGE);
+        while let Some(page) = self.within(scan.next(self.store)).await?? {
+            for text in &page.documents {
+                let opened = self.fernet.map(|keys| keys.open(&text.text).map(|(key, _)| key));
+                found.beside.add_encrypted(opened.and_then(Result::ok), || page.table.label().into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&self, kinds: &[EntityKind]) -> RowScan {
+        RowScan::new(kinds.iter().copied(), PAGE)
     }
 
     /// One question, with a bound: a call of the vault in it has one of its own.

@@ -147,8 +147,8 @@ impl Manager {
             return Ok(());
         }
         for batch in found.orphans.chunks_mut(BATCH) {
-            if watcher.should_stop() {
-                batch.iter_mut().for_each(|orphan| orphan.fate = Fate::Left("asked to stop".to_owned()));
+            if let Some(why) = watcher.why_stop() {
+                batch.iter_mut().for_each(|orphan| orphan.fate = Fate::Left(why.to_owned()));
                 continue;
             }
             self.delete_batch(vault, batch, watcher).await?;

@@ -49,7 +49,7 @@ impl Manager {
             for document in &page.documents {
                 let is_open = self.references_in(document, &mut see);
                 if !is_open && undecryptable.len() < NAMED {
-                    undecryptable.push(format!("{} {}", page.table.name, document.key.join(" ")));
+                    undecryptable.push(format!("{} {}", page.table.name, page.table.key_label(document)));
                 }
             }
         }

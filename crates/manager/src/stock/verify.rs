@@ -1,8 +1,8 @@
 //! Verifying: each reference is read, and everything that is not as it should be is a finding.
 
 use serde::Serialize;
-use strongroom_entities::FernetError;
-use strongroom_metastore::{DocumentScan, DocumentTable};
+use strongroom_entities::{FernetError, tokens};
+use strongroom_metastore::{CopyTable, DocumentScan, DocumentTable};
 
 use super::{Position, State, Stocktaking};
 use crate::Manager;
@@ -70,27 +70,41 @@ pub struct Verified {
     pub in_database: u64,
     /// Encrypted values in the version history.
     pub in_history: u64,
+    /// Encrypted values in events, and in the log of who changed what.
+    pub in_events: u64,
+    /// Encrypted values in columns of their own, which the tables for OAuth have.
+    pub in_columns: u64,
     /// What was found.
     pub findings: u64,
 }
 
-/// A verification under way: page by page, first the rows, then the version history.
+/// A verification under way: page by page, first the rows, then whatever else is encrypted.
 #[derive(Debug)]
 pub struct Verification<'a> {
     manager: &'a Manager,
     stock: Option<Stocktaking<'a>>,
-    history: DocumentScan,
+    beside: Beside,
     done: Verified,
 }
 
+/// What lies beside the rows.
+#[derive(Debug)]
+enum Beside {
+    /// It is not looked at, since only some entities are meant.
+    Not,
+    /// It is still to come.
+    Later,
+    /// It is being gone through.
+    Now(DocumentScan),
+}
+
 impl Manager {
-    /// Begins to verify what the chosen entities refer to; with no choice, also what is encrypted in the version history.
+    /// Begins to verify what the chosen entities refer to; with no choice, also what is encrypted in the version history, in events and
+    /// in columns of its own.
     pub fn verification(&self, selection: Selection) -> Verification<'_> {
-        let is_everything = selection.is_everything();
-        let tables = DocumentTable::all().filter(|table| table.is_history && is_everything);
-        let history = DocumentScan::new(tables, TOKENS, PAGE);
+        let beside = if selection.is_everything() { Beside::Later } else { Beside::Not };
         let stock = Some(self.stock_by_reading(selection));
-        Verification { manager: self, stock, history, done: Verified::default() }
+        Verification { manager: self, stock, beside, done: Verified::default() }
     }
 }
 
@@ -102,7 +116,7 @@ impl Verification<'_> {
     pub async fn next(&mut self) -> Result<Option<Vec<Finding>>, WriteError> {
         let findings = match self.entities().await? {
             Some(findings) => findings,
-            None => match self.history().await? {
+            None => match self.beside().await? {
                 Some(findings) => findings,
                 None => return Ok(None),
             },
@@ -136,26 +150,39 @@ impl Verification<'_> {
         Ok(Some(findings))
     }
 
-    async fn history(&mut self) -> Result<Option<Vec<Finding>>, WriteError> {
-        let Some(page) = self.history.next(&self.manager.store).await? else { return Ok(None) };
+    async fn beside(&mut self) -> Result<Option<Vec<Finding>>, WriteError> {
+        let store = &self.manager.store;
+        if matches!(self.beside, Beside::Later) {
+            let tables = DocumentTable::all().filter(|table| table.is_history);
+            let tables = tables.chain(store.encrypted_columns().await?);
+            self.beside = Beside::Now(DocumentScan::new(tables, TOKENS, PAGE));
+        }
+        let Beside::Now(scan) = &mut self.beside else { return Ok(None) };
+        let Some(page) = scan.next(store).await? else { return Ok(None) };
+        let is_version = page.table == CopyTable::Versions.table();
         let mut findings = Vec::new();
         for document in &page.documents {
-            for token in sealed::tokens(&document.text) {
-                let opened = self.manager.fernet.as_ref().map(|keys| keys.decrypt(&token.text).map(drop));
+            for token in tokens::tokens(&document.text) {
+                let opened = self.manager.fernet.as_ref().map(|keys| keys.decrypt(token.text).map(drop));
                 match opened.unwrap_or(Err(FernetError::NoKeyOpens)) {
-                    // What only begins like one is a text like any other.
-                    Err(FernetError::NotAToken) => continue,
                     Ok(()) | Err(FernetError::NotText) => {}
+                    // What only begins like one is a text like any other, and what is not marked can be anybody's.
+                    Err(FernetError::NotAToken) => continue,
+                    Err(FernetError::NoKeyOpens) if !token.is_marked => continue,
                     Err(FernetError::NoKeyOpens) => findings.push(Finding {
-                        kind: page.table.name.to_owned(),
-                        entity: document.key.join(" "),
-                        field: sealed::place_of(&document.text, &token.text),
+                        kind: page.table.label().into_owned(),
+                        entity: page.table.key_label(document),
+                        field: sealed::place_of(&document.text, token.text),
                         name: None,
                         fault: Fault::Undecryptable,
                         remark: sealed::NO_KEY_OPENS.to_owned(),
                     }),
                 }
-                self.done.in_history += 1;
+                *match (page.table.is_column(), is_version) {
+                    (true, _) => &mut self.done.in_columns,
+                    (false, true) => &mut self.done.in_history,
+                    (false, false) => &mut self.done.in_events,
+                } += 1;
             }
         }
         Ok(Some(findings))

@@ -172,7 +172,7 @@ async fn a_rotation_that_is_stopped_goes_on_where_it_was() {
     let flag = Arc::new(StopFlag::default());
     flag.0.store(true, Ordering::Relaxed);
     let stopped = rotating.manager.rotate_fernet_key(false, &*flag).await.unwrap();
-    assert!(stopped.stopped && !stopped.complete);
+    assert!(stopped.stopped.is_some() && !stopped.complete);
     assert_eq!(rotate(&rotating).await.renewed, 150);
 }
 

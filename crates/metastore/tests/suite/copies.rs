@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use strongroom_entities::EntityKind;
 use strongroom_metastore::testing::{Kind, TestDatabase};
-use strongroom_metastore::{CopyTable, Metastore, StoredCopy};
+use strongroom_metastore::{CopyTable, DocumentScan, Metastore, StoredDocument};
 
 use crate::fixtures::{id, service};
 use crate::on_all;
 
 on_all! {
     versions_of_kinds_with_secrets_are_gone_through_in_order,
+    a_scan_finds_what_is_rare_and_passes_every_row_once,
     events_with_a_mark_are_gone_through_in_order_and_replaced,
     tables_that_are_not_there_hold_nothing,
     encrypted_columns_are_counted,
@@ -17,17 +18,17 @@ on_all! {
     a_setting_is_found_by_its_number_and_its_type,
 }
 
-async fn all(store: &Metastore, table: CopyTable, marks: &[&str]) -> Vec<StoredCopy> {
-    let (mut found, mut after) = (Vec::new(), None);
+async fn all(store: &Metastore, table: CopyTable, marks: &[&str]) -> Vec<StoredDocument> {
+    let (mut found, mut after) = (Vec::new(), None::<Vec<String>>);
     loop {
-        let page = store.copies(table, marks, after.as_ref(), 2).await.unwrap();
+        let page = store.copies(table, marks, after.as_deref(), 2).await.unwrap();
         let Some(last) = page.last() else { return found };
         after = Some(last.key.clone());
         found.extend(page);
     }
 }
 
-fn number_in(copy: &StoredCopy) -> Value {
+fn number_in(copy: &StoredDocument) -> Value {
     serde_json::from_str::<Value>(&copy.text).unwrap()["n"].clone()
 }
 
@@ -44,7 +45,7 @@ async fn versions_of_kinds_with_secrets_are_gone_through_in_order(database: &Tes
     }
     transaction.commit().await.unwrap();
     let found = all(&store, CopyTable::Versions, &[]).await;
-    let subjects: Vec<_> = found.iter().map(StoredCopy::version_of).collect();
+    let subjects: Vec<_> = found.iter().map(StoredDocument::version_of).collect();
     let expected = [1, 1, 2, 2, 3, 3].map(|number| Some((EntityKind::DatabaseService, id(number))));
     assert_eq!(subjects, expected);
     let versions: Vec<_> = found
@@ -52,6 +53,36 @@ async fn versions_of_kinds_with_secrets_are_gone_through_in_order(database: &Tes
         .map(|copy| serde_json::from_str::<Value>(&copy.text).unwrap()["version"].clone())
         .collect();
     assert_eq!(versions, [0.1, 0.2, 0.1, 0.2, 0.1, 0.2]);
+}
+
+/// More rows than are looked through at a time, and few of them with the mark.
+async fn a_scan_finds_what_is_rare_and_passes_every_row_once(database: &TestDatabase) {
+    let store = database.open().await;
+    let event = |n: u32| {
+        let word = if n % 2000 == 7 { "gAAAAA" } else { "nothing" };
+        let event = json!({"eventType": "x", "entityType": "table", "userName": "a", "timestamp": 1, "w": word, "n": n});
+        format!("('{event}')")
+    };
+    let events: Vec<u32> = (1..=9000).collect();
+    for some in events.chunks(1500) {
+        let values: Vec<_> = some.iter().map(|n| event(*n)).collect();
+        database.run(&format!("INSERT INTO change_event (json) VALUES {}", values.join(", "))).await;
+    }
+    for limit in [2, 10] {
+        let (mut found, mut passed) = (Vec::new(), 0);
+        let mut scan = DocumentScan::new([CopyTable::ChangeEvents.table()], &["gAAAAA", "fernet:"], limit);
+        while let Some(page) = scan.next(&store).await.unwrap() {
+            assert!(page.documents.len() <= limit as usize);
+            found.extend(page.documents.iter().map(number_in));
+            passed += page.passed;
+        }
+        assert_eq!(
+            (found, passed),
+            (vec![json!(7), json!(2007), json!(4007), json!(6007), json!(8007)], 9000)
+        );
+    }
+    assert_eq!(store.count_rows(&CopyTable::ChangeEvents.table()).await.unwrap(), 9000);
+    assert_eq!(store.count_rows(&CopyTable::SentEvents.table()).await.unwrap(), 0);
 }
 
 /// The tables of events that OpenMetadata's own server has and ours does not.
@@ -92,10 +123,10 @@ async fn events_with_a_mark_are_gone_through_in_order_and_replaced(database: &Te
         let numbers: Vec<_> = found.iter().map(number_in).collect();
         assert_eq!(numbers, [2, 4, 6, 8, 10, 12], "{}", table.name());
         let mut transaction = store.begin().await.unwrap();
-        let text = transaction.lock_copy(table, &found[1].key).await.unwrap().unwrap();
+        let text = transaction.lock_document(&table.table(), &found[1].key).await.unwrap().unwrap();
         assert_eq!(text, found[1].text);
         let after = text.replace("connection", "description");
-        transaction.replace_copy(table, &found[1].key, &after).await.unwrap();
+        transaction.replace_document(&table.table(), &found[1].key, &after).await.unwrap();
         transaction.commit().await.unwrap();
         let numbers: Vec<_> = all(&store, table, &["connection"]).await.iter().map(number_in).collect();
         assert_eq!(numbers, [2, 6, 8, 10, 12], "{}", table.name());
@@ -105,6 +136,9 @@ async fn events_with_a_mark_are_gone_through_in_order_and_replaced(database: &Te
 async fn tables_that_are_not_there_hold_nothing(database: &TestDatabase) {
     let store = database.open().await;
     assert_eq!(store.copies(CopyTable::SentEvents, &["x"], None, 10).await.unwrap(), []);
+    let mut scan = DocumentScan::of_copies(CopyTable::SentEvents, &["x"], 10);
+    assert!(scan.next(&store).await.unwrap().unwrap().documents.is_empty());
+    assert!(scan.next(&store).await.unwrap().is_none());
     assert_eq!(store.count_encrypted("oauth_clients").await.unwrap(), None);
 }
 

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use strongroom_entities::{EntityKind, text};
-use strongroom_metastore::{CopyTable, StoreError, StoredCopy};
+use strongroom_entities::{EntityKind, text, tokens};
+use strongroom_metastore::{CopyTable, DocumentScan, StoreError, StoredDocument};
 use uuid::Uuid;
 
 use self::scrubbing::{Scrubber, Subject, body};
@@ -24,8 +24,8 @@ use crate::crash::{Step, reach};
 use crate::error::WriteError;
 
 /// What one of the texts in which a copy can hold a password contains. It spares the look at all others.
-const MARKS: [&str; 7] = [
-    "gAAAAA",
+const MARKS: &[&str] = &[
+    tokens::START,
     "connection",
     "authenticationMechanism",
     "sourceConfig",
@@ -79,7 +79,7 @@ impl HistoryReport {
 
 /// A copy with a password in it.
 struct Hit {
-    copy: StoredCopy,
+    copy: StoredDocument,
     subject: Option<(EntityKind, Uuid)>,
 }
 
@@ -94,6 +94,8 @@ struct Scrub<'a> {
     planned: Option<&'a Plan>,
     scrubber: Scrubber<'a>,
     report: HistoryReport,
+    /// Whether it is noted that room will have to be given back.
+    owes_reclaim: bool,
 }
 
 impl Manager {
@@ -135,7 +137,7 @@ impl Manager {
             Ok(reclaimed) => report.history.reclaimed = reclaimed,
             Err(error) => report.add_failure(failed(
                 "what old passwords leave behind in the database's files could not be cleaned",
-                &error,
+                &error.into(),
             )),
         }
     }
@@ -163,7 +165,8 @@ impl Manager {
             wrapped: self.wrapped_references,
             options: options.include_options,
         };
-        let mut scrub = Scrub { manager: self, options, planned, scrubber, report: HistoryReport::default() };
+        let report = HistoryReport::default();
+        let mut scrub = Scrub { manager: self, options, planned, scrubber, report, owes_reclaim: false };
         for table in CopyTable::ALL {
             scrub.table(*table, should_stop).await?;
         }
@@ -171,13 +174,12 @@ impl Manager {
     }
 
     /// Notes that rows will change, so that the room they leave is given back even if this run does not get that far.
-    pub(super) async fn owe_reclaim(&self) -> Result<(), MigrateError> {
-        self.store.set_setting(RECLAIM, "due").await?;
-        Ok(())
+    pub(crate) async fn owe_reclaim(&self) -> Result<(), StoreError> {
+        self.store.set_setting(RECLAIM, "due").await
     }
 
     /// Gives room back in which old passwords stand, if there is some. Answers whether all of it was.
-    pub(super) async fn reclaim(&self) -> Result<Option<bool>, MigrateError> {
+    pub(crate) async fn reclaim(&self) -> Result<Option<bool>, StoreError> {
         if self.store.setting(RECLAIM).await?.as_deref() != Some("due") {
             return Ok(None);
         }
@@ -196,16 +198,12 @@ impl Scrub<'_> {
         should_stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), MigrateError> {
         let mut counts = CopyCounts { table: table.name().to_owned(), ..CopyCounts::default() };
-        let mut after = None;
+        let mut scan = DocumentScan::of_copies(table, MARKS, PAGE);
         while !should_stop() {
-            let page = self.manager.store.copies(table, &MARKS, after.as_ref(), PAGE).await?;
-            after = match page.last() {
-                Some(last) if page.len() == PAGE as usize => Some(last.key.clone()),
-                _ => None,
-            };
-            counts.seen += page.len() as u64;
+            let Some(page) = scan.next(&self.manager.store).await? else { break };
+            counts.seen += page.documents.len() as u64;
             let mut hits = Vec::new();
-            for copy in page {
+            for copy in page.documents {
                 match text::read(&copy.text) {
                     Ok(document) => {
                         let subject = subject_of(&copy, &document);
@@ -222,9 +220,6 @@ impl Scrub<'_> {
                 }
             }
             self.page(table, hits, &mut counts).await?;
-            if after.is_none() {
-                break;
-            }
         }
         if counts.seen > 0 {
             self.report.tables.push(counts);
@@ -234,7 +229,7 @@ impl Scrub<'_> {
 
     /// Scrubs the hits of a page whose entities are safe.
     async fn page(
-        &self,
+        &mut self,
         table: CopyTable,
         mut hits: Vec<Hit>,
         counts: &mut CopyCounts,
@@ -255,7 +250,9 @@ impl Scrub<'_> {
         if hits.is_empty() || self.planned.is_some() {
             return Ok(());
         }
-        self.manager.owe_reclaim().await?;
+        if !std::mem::replace(&mut self.owes_reclaim, true) {
+            self.manager.owe_reclaim().await?;
+        }
         let mut attempt = 1;
         loop {
             match self.write(table, &hits, &standings).await {
@@ -267,9 +264,10 @@ impl Scrub<'_> {
 
     async fn write(&self, table: CopyTable, hits: &[Hit], standings: &Standings) -> Result<(), WriteError> {
         let mut transaction = self.manager.store.begin().await?;
+        let documents = table.table();
         for Hit { copy, subject } in hits {
             // A server may have written it anew, or cleaned it away.
-            let Some(text) = transaction.lock_copy(table, &copy.key).await? else { continue };
+            let Some(text) = transaction.lock_document(&documents, &copy.key).await? else { continue };
             let Ok(mut document) = text::read(&text) else { continue };
             let subject = subject.as_ref().map(|subject| Subject {
                 kind: subject.0,
@@ -280,7 +278,7 @@ impl Scrub<'_> {
             });
             self.scrub(table, subject, &mut document);
             if let Ok(scrubbed) = text::rewrite(&text, &document) {
-                transaction.replace_copy(table, &copy.key, &scrubbed).await?;
+                transaction.replace_document(&documents, &copy.key, &scrubbed).await?;
             }
         }
         reach(Step::HistoryScrubbed);
@@ -304,7 +302,7 @@ impl Scrub<'_> {
 }
 
 /// The entity that a copy is of.
-fn subject_of(copy: &StoredCopy, document: &Value) -> Option<(EntityKind, Uuid)> {
+fn subject_of(copy: &StoredDocument, document: &Value) -> Option<(EntityKind, Uuid)> {
     copy.version_of().or_else(|| {
         let event = body(document)?;
         let kind = EntityKind::from_entity_type(event.get("entityType")?.as_str()?)?;

@@ -7,13 +7,12 @@ use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 use strongroom_entities::reference::{self, FieldText};
-use strongroom_entities::{EntityKind, FernetKeys, FieldPath, MASK, Step, secret_options, text};
+use strongroom_entities::{EntityKind, FernetKeys, FieldPath, MASK, Step, secret_options, text, tokens};
+
+use crate::sealed::TOKENS;
 
 /// How deep documents may stand as texts within each other: an event within a failed event holds an entity.
 const NESTED: usize = 4;
-
-/// What every Fernet token begins with until the year 2106.
-const TOKEN: &str = "gAAAAA";
 
 /// The lists of a `changeDescription`.
 const CHANGES: [&str; 3] = ["fieldsAdded", "fieldsUpdated", "fieldsDeleted"];
@@ -180,7 +179,7 @@ impl Scrubber<'_> {
     }
 
     fn swept(&self, held: &str, nested: usize) -> Option<Value> {
-        if !held.contains(TOKEN) {
+        if !TOKENS.iter().any(|mark| held.contains(mark)) {
             return None;
         }
         if nested > 0
@@ -207,19 +206,15 @@ impl Scrubber<'_> {
     fn open_tokens(&self, held: &str) -> Vec<(Range<usize>, Option<String>)> {
         let Some(keys) = self.keys else { return Vec::new() };
         let mut found = Vec::new();
-        for (at, _) in held.match_indices(TOKEN) {
-            let is_of_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let body = held[at..].find(|c| !is_of_token(c)).map_or(held.len(), |length| at + length);
-            let end = body + held[body..].bytes().take(2).take_while(|byte| *byte == b'=').count();
-            let Ok(opened) = keys.decrypt(&held[at..end]) else { continue };
+        for token in tokens::tokens(held) {
+            let Ok(opened) = keys.decrypt(token.text) else { continue };
             let reference = match reference::classify(opened.expose()) {
                 FieldText::Reference(_) if self.wrapped => continue,
                 FieldText::Reference(reference) => Some(reference.to_string()),
                 FieldText::Empty => Some(String::new()),
                 _ => None,
             };
-            let start = at - if held[..at].ends_with("fernet:") { "fernet:".len() } else { 0 };
-            found.push((start..end, reference));
+            found.push((token.range, reference));
         }
         found
     }

@@ -46,7 +46,7 @@ pub(super) fn fernet(
     let Some(public) = keys.and_then(FernetKeys::public_key) else {
         return Finding::passed(ID, "the Fernet key is not the one that OpenMetadata publishes");
     };
-    let readable = found.map_or(0, |found| found.contents.opened_by(public));
+    let readable = found.map_or(0, |found| found.opened_by(public));
     let what = format!(
         "key {} of fernetConfiguration.fernetKey is the one that OpenMetadata publishes: whoever has a copy of the database can read \
          what it encrypts ({readable} values in the rows, and whatever the version history holds)",

@@ -110,22 +110,25 @@ fn rows(found: &Examination) -> Finding {
 }
 
 fn fernet(measure: &Measure<'_>, found: &Examination) -> Vec<Finding> {
-    let contents = &found.contents;
+    let (contents, beside) = (&found.contents, &found.beside);
+    let unopened = contents.unopened.count + beside.unopened.count;
     let mut findings = Vec::new();
     let place = measure.subject.place("fernetConfiguration.fernetKey");
-    if !contents.unopened.is_empty() {
-        let what = format!(
-            "{} opened by no configured key",
-            counted(contents.unopened.count, "value is", "values are")
-        );
+    if unopened > 0 {
+        let what = format!("{} opened by no configured key", counted(unopened, "value is", "values are"));
         let fix = "add the key that they were encrypted with to fernetConfiguration.fernetKey, behind the present one and a comma";
-        findings.push(Finding::failed("fernet.rows", what, fix).and_fix(&place).about(&contents.unopened));
-    } else if contents.opened.iter().sum::<u64>() == 0 {
+        findings.push(
+            Finding::failed("fernet.rows", what, fix)
+                .and_fix(&place)
+                .about(&contents.unopened)
+                .about(&beside.unopened),
+        );
+    } else if found.opened() == 0 {
         findings.push(Finding::passed("fernet.rows", "no row holds an encrypted value"));
     } else {
-        let keys = contents.opened.len();
+        let keys = contents.opened.len().max(beside.opened.len());
         let each: Vec<_> =
-            (0..keys).map(|key| format!("key {} opens {}", key + 1, contents.opened_by(key))).collect();
+            (0..keys).map(|key| format!("key {} opens {}", key + 1, found.opened_by(key))).collect();
         findings.push(Finding::passed(
             "fernet.rows",
             format!("every encrypted value is opened: {}", each.join(", ")),
@@ -135,20 +138,24 @@ fn fernet(measure: &Measure<'_>, found: &Examination) -> Vec<Finding> {
         && keys.count() > 1
     {
         let idle: Vec<_> = (1..keys.count())
-            .filter(|key| contents.opened_by(*key) == 0)
+            .filter(|key| found.opened_by(*key) == 0)
             .map(|key| (key + 1).to_string())
             .collect();
-        let old: u64 = (1..keys.count()).map(|key| contents.opened_by(key)).sum();
+        let old: u64 = (1..keys.count()).map(|key| found.opened_by(key)).sum();
         findings.push(match idle.is_empty() {
             true => Finding::passed(
                 "fernet.old-keys",
-                format!("the older keys are needed: they open {old} values, which the first one encrypts when they are next written"),
+                format!(
+                    "the older keys are needed: they open {old} values, which the first one encrypts when they are next written, or with \
+                     strongroom secrets rotate-fernet-key"
+                ),
             ),
             false => Finding::warning(
                 "fernet.old-keys",
                 format!("key {} opens nothing in the present rows", idle.join(" and ")),
-                "leave it out, once the version history (entity_extension) and backups do not need it either",
+                "leave it out, once the version history and events do not need it either, and no backup",
             )
+            .command(rotate(measure.subject))
             .and_fix(&place),
         });
     }
@@ -192,9 +199,16 @@ fn values(measure: &Measure<'_>, found: &Examination) -> Vec<Finding> {
 }
 
 fn migrate(subject: &Subject) -> String {
-    let file =
-        subject.file().map_or_else(|| "openmetadata.yaml".to_owned(), |file| file.display().to_string());
-    format!("strongroom migrate-secrets -c {file} --plan")
+    format!("strongroom migrate-secrets -c {} --plan", file(subject))
+}
+
+/// What tells how much each table holds that an older key is needed for.
+fn rotate(subject: &Subject) -> String {
+    format!("strongroom secrets rotate-fernet-key -c {} --plan", file(subject))
+}
+
+fn file(subject: &Subject) -> String {
+    subject.file().map_or_else(|| "openmetadata.yaml".to_owned(), |file| file.display().to_string())
 }
 
 fn names(measure: &Measure<'_>, found: &Examination) -> Vec<Finding> {

@@ -121,7 +121,7 @@ pub(crate) async fn run(args: MigrateSecretsArgs) -> Result<ExitCode> {
         let message = "there is nothing to rename: no vault is configured that passwords are kept in, so they have no names there";
         return Err(Usage(message.to_owned()).into());
     }
-    let lock = if order.only_plan { None } else { Some(lock(&store).await?) };
+    let lock = if order.only_plan { None } else { Some(lock(&store, "migrate-secrets").await?) };
     let random: &dyn Random = &SystemRandom;
     let run = random.uuid();
     let Places { settings, provider, keeping, former, former_namings } = places;
@@ -219,14 +219,15 @@ fn action_of(actions: &Actions, options: &MigrateOptions) -> &'static str {
     }
 }
 
-/// Takes the migration lock; who has it already is named.
-async fn lock(store: &Metastore) -> Result<MigrationLock> {
+/// Takes the migration lock, for a migration or for what must not happen beside one; who has it already is named.
+pub(super) async fn lock(store: &Metastore, doing: &str) -> Result<MigrationLock> {
     let since = status::moment(SystemClock.now_millis())?;
-    match store.lock_migration(&format!("{} since {since}", this_process())).await {
+    match store.lock_migration(&format!("{} ({doing}), since {since}", this_process())).await {
         Ok(lock) => Ok(lock),
         Err(StoreError::Locked(holder)) => {
-            let running = store.runs("", 1).await?.into_iter().find(|run| run.ended_at.is_none());
-            let who = match running {
+            // One that was killed has not ended its run.
+            let is_it = |run: &RunRecord| run.ended_at.is_none() && holder.starts_with(&run.process);
+            let who = match store.runs("", 1).await?.into_iter().find(is_it) {
                 Some(RunRecord { process, action, started_at, .. }) => {
                     format!("{process} ({action}), since {}", status::moment(started_at)?)
                 }

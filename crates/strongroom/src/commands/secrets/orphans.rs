@@ -10,6 +10,7 @@ use strongroom_metastore::Access;
 
 use super::opening::InstallationArgs;
 use super::output::{count, json, now, span};
+use crate::commands::migrate_secrets;
 use crate::commands::progress::Progress;
 use crate::commands::table::table;
 use crate::exit::FAILED;
@@ -41,10 +42,13 @@ pub(super) async fn run(args: OrphansArgs) -> Result<ExitCode> {
     let installation = args.installation.open(access).await?;
     let vault = installation.vault()?;
     let manager = &installation.manager;
-    let progress = Progress::new("searching", "documents", true);
+    let lock = match args.delete {
+        true => Some(migrate_secrets::lock(&installation.store, "secrets orphans").await?),
+        false => None,
+    };
+    let progress = Progress::new("searching", "documents", true).under(lock.as_ref());
     let mut found;
     if args.delete {
-        let _lock = installation.store.lock_migration(&format!("process {}", std::process::id())).await?;
         found = progress
             .watch(async {
                 // We hold the lock, so whoever left something half-way under it is dead.

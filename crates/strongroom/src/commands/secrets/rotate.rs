@@ -11,6 +11,7 @@ use strongroom_metastore::Access;
 
 use super::opening::InstallationArgs;
 use super::output::{count, json};
+use crate::commands::migrate_secrets;
 use crate::commands::progress::Progress;
 use crate::commands::table::table;
 use crate::exit::{FAILED, Usage};
@@ -18,9 +19,9 @@ use crate::exit::{FAILED, Usage};
 /// Encrypt everything that the database keeps encrypted with the first Fernet key of the list
 ///
 /// fernetConfiguration.fernetKey (FERNET_KEY) takes several keys with commas between them: the first encrypts, all decrypt. Put a new
-/// one first, start every server anew with that list, and run this. Entities, settings, event subscriptions, applications and the
-/// version history are gone through; documents change in nothing but these values. It may run while servers do, and be killed and
-/// run again.
+/// one first, start every server anew with that list, and run this. Entities, settings, event subscriptions, applications, the version
+/// history, events and the encrypted columns of the tables for OAuth are gone through; nothing changes but these values. It may run
+/// while servers do, and be killed and run again.
 ///
 /// Exit codes: 0 the first key opens everything (with --plan: some key does); 1 something is opened by no key, or something failed;
 /// 2 wrong usage or configuration.
@@ -54,14 +55,16 @@ pub(super) async fn run(args: RotateArgs) -> Result<ExitCode> {
         );
     }
     let count_of_keys = keys.count();
+    let lock = match args.plan {
+        true => None,
+        false => Some(migrate_secrets::lock(&installation.store, "secrets rotate-fernet-key").await?),
+    };
     let progress = Progress::new(if args.plan { "reading" } else { "encrypting" }, "documents", true);
+    let progress = progress.under(lock.as_ref());
     let watcher: &dyn Watcher = &progress;
     let rotation = match args.plan {
         true => manager.rotate_fernet_key(true, watcher).await?,
-        false => {
-            let _lock = installation.store.lock_migration(&format!("process {}", std::process::id())).await?;
-            progress.watch(manager.rotate_fernet_key(false, watcher)).await??
-        }
+        false => progress.watch(manager.rotate_fernet_key(false, watcher)).await??,
     };
     progress.clear();
     let mut out = io::stdout().lock();
@@ -106,12 +109,26 @@ fn tell(out: &mut impl Write, rotation: &Rotation, plan: bool, keys: usize) -> R
             )?;
         }
     }
+    if rotation.reclaimed == Some(false) {
+        writeln!(
+            out,
+            "The room in which the old values stood was not given back: they are in no row any more, and yet in the database's files. \
+             Run the same command again."
+        )?;
+    }
     tell_next(out, rotation, plan, keys)?;
     Ok(out.flush()?)
 }
 
 /// Says what to do next.
 fn tell_next(out: &mut impl Write, rotation: &Rotation, plan: bool, keys: usize) -> Result<()> {
+    if let Some(why) = rotation.stopped {
+        writeln!(
+            out,
+            "It ended early, since {why}. Run the same command again to go on; until then keep the old keys."
+        )?;
+        return Ok(());
+    }
     let text = if plan {
         match keys {
             1 => {
@@ -119,8 +136,6 @@ fn tell_next(out: &mut impl Write, rotation: &Rotation, plan: bool, keys: usize)
             }
             _ => "Run the same command without --plan to do it.\n",
         }
-    } else if rotation.stopped {
-        "It was asked to stop. Run the same command again to go on; until then keep the old keys.\n"
     } else if rotation.failed > 0 {
         "Keep the old keys. Add the key that these values were encrypted with to the end of the list and run the same command again, \
          or give the entities new passwords.\n"

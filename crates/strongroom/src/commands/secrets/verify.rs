@@ -6,21 +6,22 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use strongroom_manager::Manager;
-use strongroom_manager::migrate::Watcher as _;
+use strongroom_manager::migrate::Watcher;
 use strongroom_manager::stock::verify::{Fault, Finding, Verified};
 use strongroom_metastore::Access;
 use strongroom_secrets::SecretName;
 
 use super::opening::{InstallationArgs, SelectionArgs};
 use super::output::{JsonList, count};
+use crate::commands::migrate_secrets;
 use crate::commands::progress::Progress;
 use crate::exit::FAILED;
 
 /// Read every secret that a row refers to, and say what is not as it should be
 ///
 /// Each is compared with the version that was committed: found are secrets that drifted, are missing, disabled, expired or not yet
-/// valid, that belong to somebody else, references that point nowhere, and encrypted values in the database that no Fernet key
-/// opens. No value is shown. It may run while servers do: what they are writing just now is not taken for drift.
+/// valid, that belong to somebody else, references that point nowhere, and encrypted values that no Fernet key opens: in the rows and,
+/// unless --only or --except choose some, in the version history, in events and in columns of their own. No value is shown. It may run while servers do: what they are writing just now is not taken for drift.
 ///
 /// Exit codes: 0 all is as it should be; 1 something is not, or the vault or the database failed; 2 wrong usage or configuration.
 #[derive(Debug, Args)]
@@ -41,13 +42,13 @@ pub(super) struct VerifyArgs {
 pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let access = if args.accept { Access::ReadWrite } else { Access::ReadOnly };
     let installation = args.installation.open(access).await?;
-    let _lock = match args.accept {
-        true => Some(installation.store.lock_migration(&format!("process {}", std::process::id())).await?),
+    let lock = match args.accept {
+        true => Some(migrate_secrets::lock(&installation.store, "secrets verify --accept").await?),
         false => None,
     };
     let manager = &installation.manager;
     let selection = args.selection.selection();
-    let progress = Progress::new("verifying", "entities", true);
+    let progress = Progress::new("verifying", "entities", true).under(lock.as_ref());
     progress.total(manager.count_stock(&selection).await?);
     let mut verification = manager.verification(selection);
     let mut list = match args.json {
@@ -58,7 +59,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let mut accepted = 0;
     while let Some(mut findings) = verification.next().await? {
         if args.accept {
-            accepted += accept(manager, &mut findings).await?;
+            accepted += accept(manager, &mut findings, &progress).await?;
         }
         match &mut list {
             Some(list) => findings.iter().try_for_each(|finding| list.item(finding))?,
@@ -78,10 +79,13 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
 }
 
 /// Accepts what drifted; answers how many that were. What cannot be accepted stays a finding.
-async fn accept(manager: &Manager, findings: &mut Vec<Finding>) -> Result<u64> {
+async fn accept(manager: &Manager, findings: &mut Vec<Finding>, watcher: &dyn Watcher) -> Result<u64> {
     let mut accepted = 0;
     let mut left = Vec::with_capacity(findings.len());
     for finding in findings.drain(..) {
+        if let Some(why) = watcher.why_stop() {
+            anyhow::bail!("{why}: run the same command again to go on");
+        }
         let name = finding.name.as_deref().and_then(|name| name.parse::<SecretName>().ok());
         match (finding.fault, name) {
             (Fault::Drifted, Some(name)) => match manager.accept_latest(&name).await {
@@ -113,11 +117,13 @@ fn tell_summary(done: &Verified, accepted: u64) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{} of {} read, {} and {} in the version history: {}{}",
+        "{} of {} read; {} in the rows, {} in the version history, {} in events, {} in columns for OAuth: {}{}",
         count(done.references, "reference", "references"),
         count(done.entities, "entity", "entities"),
-        count(done.in_database, "value in the rows", "values in the rows"),
-        count(done.in_history, "encrypted value", "encrypted values"),
+        count(done.in_database, "value", "values"),
+        done.in_history,
+        done.in_events,
+        done.in_columns,
         match done.findings {
             0 => "all is as it should be".to_owned(),
             findings => count(findings, "finding", "findings"),
