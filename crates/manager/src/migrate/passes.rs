@@ -24,6 +24,8 @@ impl Run<'_> {
     /// Goes through the tables until a pass finds nothing to do.
     pub(super) async fn all_passes(&self, watcher: &dyn Watcher, log: &mut Log) -> Result<(), MigrateError> {
         let first = self.pass(1, watcher, log).await?;
+        // What follows can take long, and nothing is counted in it.
+        log.note_now(self.manager).await?;
         if first.stopped {
             return Ok(());
         }

@@ -417,27 +417,59 @@ async fn what_was_left_half_way_is_put_right_in_the_vault_that_it_was_left_in() 
     assert_eq!(world.open_intents().await, 0);
 }
 
-#[tokio::test]
+/// A server that writes what it has in its cache when a migration begins to wait for that.
+struct LateWriter(Metastore);
+
+impl Watcher for LateWriter {
+    fn waits_until(&self, _until: tokio::time::Instant) {
+        tokio::task::block_in_place(|| {
+            let document = encrypted(1, "sales", "from a cache");
+            tokio::runtime::Handle::current().block_on(overwrite(&self.0, &document));
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_writes_from_its_cache_is_waited_for_and_told_of() {
     let world = World::new().await;
-    // The late write has to come after the passes, which take longer on a server.
-    if !world.keeps_bytes() {
-        return;
-    }
     world.pretend_reference().await;
     world.plant(KIND, &encrypted(1, "sales", "one")).await;
     let options = MigrateOptions::default();
     let plan = world.manager.plan_migration(&options, &StopFlag::default()).await.unwrap();
-    let store = world.store.clone();
-    let (manager, run) = (&world.manager, plan);
-    let late = async move {
-        // After the last pass, before the cache is cold.
-        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-        overwrite(&store, &encrypted(1, "sales", "from a cache")).await;
-    };
-    let watcher = StopFlag::default();
-    let (report, ()) = tokio::join!(manager.apply_migration(&run, &options, &watcher), late);
-    let report = report.unwrap();
+    let late = LateWriter(world.as_other("server:reference").await.store);
+    let report = world.manager.apply_migration(&plan, &options, &late).await.unwrap();
     assert!(report.failures[0].error.contains("restart that server"), "{report:?}");
     assert_eq!(world.resolved(Uuid::from_u128(1)).await, "from a cache");
+}
+
+/// Looks how far a run says that it is when it begins to wait.
+struct Onlooker {
+    world: World,
+    seen: AtomicU64,
+}
+
+impl Watcher for Onlooker {
+    fn waits_until(&self, _until: tokio::time::Instant) {
+        let done = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current()
+                .block_on(async { self.world.store.runs("", 1).await.unwrap()[0].done })
+        });
+        self.seen.store(done.unwrap_or_default().unsigned_abs(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_a_cache_has_said_that_it_looked_at_everything() {
+    let world = World::new().await;
+    world.pretend_reference().await;
+    // More than a page, since the first is noted at once.
+    for number in 1..=70 {
+        world.plant(KIND, &encrypted(number, &format!("sales{number}"), "dummy")).await;
+    }
+    let options = MigrateOptions::default();
+    let plan = world.manager.plan_migration(&options, &StopFlag::default()).await.unwrap();
+    let onlooker = Onlooker { world: world.as_other("migration:test").await, seen: AtomicU64::new(0) };
+    let report = world.manager.apply_migration(&plan, &options, &onlooker).await.unwrap();
+    assert!(report.is_whole(), "{report:?}");
+    assert_eq!(onlooker.seen.load(Ordering::SeqCst), 70);
 }

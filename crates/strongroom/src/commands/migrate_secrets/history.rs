@@ -35,12 +35,14 @@ pub(super) fn tell_history(out: &mut impl Write, history: &HistoryReport) -> Res
         )?;
     }
     for table in history.tables.iter().filter(|table| table.kept > 0) {
+        let verb = if table.kept == 1 { "keeps" } else { "keep" };
+        writeln!(out, "history: {} of {} {verb} old passwords", rows(table.kept), table.table)?;
+    }
+    if history.kept() > 0 {
         writeln!(
             out,
-            "history: {} of {} keep old passwords, since that was wished (--keep-history), or since a secret of their entity is not \
-             in the vault (strongroom secrets verify names it)",
-            rows(table.kept),
-            table.table
+            "They do since that was wished (--keep-history), or since a secret of their entity is not in the vault (strongroom \
+             secrets list names it)."
         )?;
     }
     match history.reclaimed {

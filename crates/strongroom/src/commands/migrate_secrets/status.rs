@@ -88,6 +88,10 @@ fn tell_running(out: &mut impl Write, run: &Run) -> Result<()> {
         return Ok(());
     };
     write!(out, "{done} of {} entities looked at, {changed} changed", run.entities.unwrap_or_default())?;
+    if run.entities.is_some_and(|entities| done >= entities) {
+        writeln!(out, ". It looks at the tables once more, or takes old passwords out of the history.")?;
+        return Ok(());
+    }
     if let Some(rate) = run.per_second {
         write!(out, ", {rate:.1} a second")?;
     }
