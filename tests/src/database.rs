@@ -85,6 +85,11 @@ impl Database {
         TestDatabase::at(&self.location).run(statements).await;
     }
 
+    /// The same, and whether it succeeded is of no interest.
+    pub async fn try_run(&self, statements: &str) {
+        TestDatabase::at(&self.location).try_run(statements).await;
+    }
+
     /// The first column of what a query in the database's own SQL finds: texts.
     ///
     /// # Panics

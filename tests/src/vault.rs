@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use futures::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -202,6 +203,26 @@ impl VaultServer {
         }
         assert_eq!(answer.status(), 200, "reading {name}");
         Some(answer.json().await.expect("a JSON body"))
+    }
+
+    /// The latest values of all secrets, by name.
+    ///
+    /// # Panics
+    /// If the vault refuses.
+    pub async fn values(&self) -> BTreeMap<String, String> {
+        let (client, token) = (self.client(), self.token(&OFFICER).await);
+        let read = |name: String| {
+            let url = format!("{}/secrets/{name}/?api-version={API_VERSION}", self.url());
+            let request = client.get(url).bearer_auth(&token);
+            async move {
+                let answer = request.send().await.expect("an answer of the vault");
+                assert_eq!(answer.status(), 200, "reading {name}");
+                let bundle: Value = answer.json().await.expect("a JSON body");
+                (name, bundle["value"].as_str().expect("a secret with a value").to_owned())
+            }
+        };
+        let reads: Vec<_> = self.names().await.into_iter().map(read).collect();
+        futures::stream::iter(reads).buffer_unordered(8).collect().await
     }
 
     /// Sets a secret as the officer and answers the bundle.

@@ -86,6 +86,14 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Why nothing more can be stored just now, whatever it is, as the rest of a sentence; `None` if only this failed.
+    pub fn stops_all(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.stops_all(),
+            _ => None,
+        }
+    }
+
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
@@ -93,11 +101,13 @@ impl WriteError {
             | Self::AlreadyExists
             | Self::Taken { .. }
             | Self::Foreign { .. }
-            | Self::Busy { .. } => 409,
+            | Self::Busy { .. }
+            | Self::Store(StoreError::InUse(_)) => 409,
             Self::NotFound => 404,
             Self::InvalidField { .. } | Self::ForbiddenReference { .. } => 400,
             Self::Vault(error) if error.kind() == ErrorKind::InvalidInput => 400,
             Self::Vault(error) if error.is_transient() => 503,
+            Self::Store(StoreError::Again(_) | StoreError::Gone(_)) => 503,
             Self::Vault(_) | Self::Unverified { .. } => 502,
             Self::Store(_) | Self::Fernet { .. } | Self::NoFernetKey => 500,
         }

@@ -2,8 +2,6 @@
 
 mod together;
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use strongroom_entities::EntityKind;
 use strongroom_metastore::{
@@ -46,14 +44,19 @@ impl Manager {
     /// Stores documents whose values are placed, in one commit: each of them whole or not at all, whatever becomes of the
     /// others. Where one cannot be stored, what was placed for it is taken back.
     pub(crate) async fn store_documents(&self, storings: &[Storing<'_>]) -> Vec<Result<(), WriteError>> {
+        let mut unreachable = false;
         let mut outcomes = match self.transact(storings).await {
             Ok(outcomes) => outcomes,
             // Nothing was committed, or nobody knows: then whoever can claim the intents knows that it was not.
             Err(error) => {
-                let error = Arc::new(error);
                 let mut outcomes = Vec::with_capacity(storings.len());
                 for storing in storings {
-                    outcomes.push(self.after_failed_commit(storing, &error).await);
+                    // Each question would wait for a database that is away.
+                    let outcome = match unreachable {
+                        true => Err(WriteError::Store(error.repeated())),
+                        false => self.after_failed_commit(storing, &error, &mut unreachable).await,
+                    };
+                    outcomes.push(outcome);
                 }
                 outcomes
             }
@@ -68,6 +71,8 @@ impl Manager {
                     self.delete_dropped(dropped).await;
                     Ok(())
                 }
+                // What was placed is taken back when its intents are settled.
+                Err(error) if unreachable => Err(error),
                 Err(error) => {
                     match &self.keeping {
                         Keeping::Managed(vault) => self.undo_quietly(vault, storing.prepared).await,
@@ -95,22 +100,29 @@ impl Manager {
     ) -> Result<Vec<Result<Vec<Intent>, WriteError>>, StoreError> {
         let mut transaction = self.store.begin().await?;
         let mut outcomes = Vec::with_capacity(storings.len());
+        let mut waits = true;
         if storings.len() > 1 {
             transaction.mark().await?;
             match self.put_together(&mut transaction, storings).await {
                 Ok(true) => outcomes.resize_with(storings.len(), || Ok(Vec::new())),
                 Err(again @ StoreError::Again(_)) => return Err(again),
-                // One of them is not as it should be: one by one it will be seen which.
-                Ok(false) | Err(_) => transaction.return_to_mark().await?,
+                Err(error) if error.stops_all().is_some() => return Err(error),
+                // One of them is not as it should be: one by one it will be seen which. If somebody has one of them, that was waited
+                // for already, on behalf of all.
+                put => {
+                    waits = !matches!(put, Err(StoreError::InUse(_)));
+                    transaction.return_to_mark().await?;
+                }
             }
         }
         for storing in storings.iter().skip(outcomes.len()) {
             transaction.mark().await?;
-            let outcome = self.put(&mut transaction, storing).await;
+            let outcome = self.put(&mut transaction, storing, waits).await;
             match &outcome {
                 Ok(_) => {}
                 // A deadlock undoes the whole transaction, marks included.
-                Err(WriteError::Store(StoreError::Again(why))) => return Err(StoreError::Again(why.clone())),
+                Err(WriteError::Store(error @ StoreError::Again(_))) => return Err(error.repeated()),
+                Err(WriteError::Store(error)) if error.stops_all().is_some() => return Err(error.repeated()),
                 Err(_) => transaction.return_to_mark().await?,
             }
             outcomes.push(outcome);
@@ -120,32 +132,35 @@ impl Manager {
         Ok(outcomes)
     }
 
-    /// Whether a document was stored by a transaction whose commit gave no clear answer.
+    /// Whether a document was stored by a transaction whose commit gave no clear answer. If nobody answers that either, the database
+    /// is `unreachable`.
     async fn after_failed_commit(
         &self,
         storing: &Storing<'_>,
-        error: &Arc<StoreError>,
+        error: &StoreError,
+        unreachable: &mut bool,
     ) -> Result<Vec<Intent>, WriteError> {
         let committed = match &self.keeping {
-            _ if storing.prepared.is_empty() => false,
-            Keeping::Managed(vault) => self.was_committed(vault, storing.prepared).await?,
-            Keeping::InDatabase(_) => self.was_lifted(storing.prepared).await?,
+            _ if storing.prepared.is_empty() => Ok(false),
+            Keeping::Managed(vault) => self.was_committed(vault, storing.prepared).await,
+            Keeping::InDatabase(_) => self.was_lifted(storing.prepared).await,
         };
+        *unreachable = matches!(committed, Err(WriteError::Store(StoreError::Gone(_))));
         // Intents to delete what lost its last reference are in the database then: they are settled when their lease ends.
-        if committed {
-            Ok(Vec::new())
-        } else {
-            Err(WriteError::Store(StoreError::Database(error.to_string())))
-        }
+        if committed? { Ok(Vec::new()) } else { Err(WriteError::Store(error.repeated())) }
     }
 
     async fn put(
         &self,
         transaction: &mut Transaction,
         storing: &Storing<'_>,
+        waits: bool,
     ) -> Result<Vec<Intent>, WriteError> {
         let Storing { kind, id, document, .. } = *storing;
-        let row = transaction.lock(kind, id).await?;
+        let row = match waits {
+            true => transaction.lock(kind, id).await?,
+            false => transaction.lock_now(kind, id).await?,
+        };
         if row.as_ref().map(|row| &row.json) != storing.before {
             return Err(if storing.before.is_some() {
                 WriteError::Changed

@@ -112,20 +112,28 @@ impl Metastore {
                 long(sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection)).await?;
                 "VACUUM"
             }
-            Dialect::Mysql => "OPTIMIZE TABLE",
+            Dialect::Mysql => {
+                // Everybody else who wants the table waits behind it, until whoever has it is done.
+                long(sqlx::raw_sql("SET SESSION lock_wait_timeout = 5").execute(&mut *connection)).await?;
+                "OPTIMIZE TABLE"
+            }
         };
+        let mut complete = true;
         let mut tables: Vec<_> =
             self.tables_with_encrypted().await?.into_iter().map(|table| table.name).collect();
         tables.dedup();
         for table in tables {
             if self.has_table(&table).await? {
                 let query = format!("{verb} {table}");
-                long(sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(&mut *connection)).await?;
+                let told = long(sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(&mut *connection)).await?;
+                // MySQL tells of a failure in a row of its answer.
+                complete &=
+                    !told.iter().any(|row| row.try_get::<String, _>(2).is_ok_and(|kind| kind == "Error"));
             }
         }
         // It was told to wait for as long as it takes: others shall not get it so.
         connection.close().await?;
-        Ok(true)
+        Ok(complete)
     }
 }
 

@@ -44,6 +44,7 @@ impl Dialect {
                         "now" => sql.push_str(self.now()),
                         "json" => self.as_text(&mut sql, "json"),
                         "lock" => sql.push_str(self.lock()),
+                        "lock now" => sql.push_str(self.lock_now()),
                         "document" => {
                             parameters += 1;
                             self.document(&mut sql, parameters);
@@ -104,6 +105,14 @@ impl Dialect {
             Self::Mysql => "char",
         };
         sql.extend(["CAST(", column, " AS ", text, ")"]);
+    }
+
+    /// The same as [`Dialect::lock`], and an error in the place of a wait.
+    fn lock_now(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres | Self::Mysql => "FOR UPDATE NOWAIT",
+        }
     }
 
     /// What keeps the rows that a `SELECT` finds from changing until the transaction ends. In SQLite nobody else writes

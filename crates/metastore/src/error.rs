@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sqlx::mysql::MySqlDatabaseError;
+use crate::failure;
 
 /// A failure of the metadata database. Its text names tables and rows, never a document's content nor a password.
 #[derive(Debug, thiserror::Error)]
@@ -85,35 +85,66 @@ pub enum StoreError {
     /// Others were at the same rows, and the database has undone what was asked: it may go better the next time.
     #[error("the database could not do it beside what others are doing ({0}): try again")]
     Again(String),
+    /// Somebody else keeps what was asked for from changing, and was waited for in vain. What was done before in the same
+    /// transaction stands.
+    #[error(
+        "somebody else has had it locked in the database for longer than a statement waits ({0}): end that transaction, then try again"
+    )]
+    InUse(String),
+    /// The database takes no writes.
+    #[error(
+        "the database takes no writes ({0}): it may be a replica, or switched to read-only; name the one that is written to in \
+         database.url, or make it writable"
+    )]
+    ReadOnly(String),
+    /// The user lacks a right.
+    #[error(
+        "the database does not let its user do that ({0}): grant SELECT, INSERT, UPDATE, DELETE and CREATE on the database to \
+         database.user"
+    )]
+    Forbidden(String),
+    /// There is no room left.
+    #[error("the database has no room left ({0}): make room where it lies; what was committed is kept")]
+    Full(String),
+    /// The connection broke, or none can be made any more.
+    #[error(
+        "the database cannot be reached any more ({0}): look whether it runs; what was committed is kept"
+    )]
+    Gone(String),
     /// The database gave no answer in time or failed.
     #[error("the database failed: {0}")]
     Database(String),
 }
 
+impl StoreError {
+    /// Why nothing more can be written just now, whatever it is, as the rest of a sentence; `None` if only what was asked for failed.
+    pub fn stops_all(&self) -> Option<&'static str> {
+        match self {
+            Self::Gone(_) => Some("the connection to the database was lost"),
+            Self::Full(_) => Some("the database has no room left"),
+            Self::ReadOnly(_) => Some("the database takes no writes"),
+            _ => None,
+        }
+    }
+
+    /// The same once more, for whoever else it concerns.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        match self {
+            Self::Again(why) => Self::Again(why.clone()),
+            Self::InUse(why) => Self::InUse(why.clone()),
+            Self::ReadOnly(why) => Self::ReadOnly(why.clone()),
+            Self::Forbidden(why) => Self::Forbidden(why.clone()),
+            Self::Full(why) => Self::Full(why.clone()),
+            Self::Gone(why) => Self::Gone(why.clone()),
+            Self::Database(why) => Self::Database(why.clone()),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::AlreadyExists,
-            sqlx::Error::Database(cause) => {
-                let mysql = cause.try_downcast_ref::<MySqlDatabaseError>();
-                let code = cause.code().unwrap_or_default();
-                match (&*code, mysql.map(MySqlDatabaseError::number)) {
-                    // Serialization, deadlock, a lock that was not to be had.
-                    ("40001" | "40P01" | "55P03", _) | (_, Some(1205 | 1213)) => {
-                        Self::Again(format!("error {code}"))
-                    }
-                    // MySQL's messages about values quote them.
-                    (_, Some(number))
-                        if code.starts_with("22")
-                            || matches!(number, 1292 | 1364 | 1366 | 1406 | 3140..=3159) =>
-                    {
-                        Self::Database(format!("it does not take a value (error {number}, {code})"))
-                    }
-                    // Others' name constraints and columns; values travel as parameters and are never in them.
-                    _ => Self::Database(error.to_string()),
-                }
-            }
-            _ => Self::Database(error.to_string()),
-        }
+        failure::meaning(&error)
     }
 }

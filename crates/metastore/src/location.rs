@@ -115,6 +115,19 @@ impl Server {
 }
 
 fn sqlite_options(path: &Path, access: Access) -> Result<AnyConnectOptions, StoreError> {
+    let mode = match access {
+        Access::Create => "mode=rwc",
+        Access::ReadWrite | Access::ReadOnly => "mode=rw",
+    };
+    sqlite_url(path, mode)
+}
+
+/// How a file is read that nobody writes: without looking for whoever does, for which there would have to be a log beside it.
+pub(crate) fn immutable_sqlite(path: &Path) -> Result<AnyConnectOptions, StoreError> {
+    Ok(sqlite_url(path, "mode=ro&immutable=true")?.disable_statement_logging())
+}
+
+fn sqlite_url(path: &Path, parameters: &str) -> Result<AnyConnectOptions, StoreError> {
     let open_error = |reason: String| StoreError::Open { database: path.display().to_string(), reason };
     // A URL would fold what stands before `..`, which is something else where there are links.
     let folder = match path.parent() {
@@ -125,8 +138,7 @@ fn sqlite_options(path: &Path, access: Access) -> Result<AnyConnectOptions, Stor
         folder.canonicalize().map_err(|error| open_error(format!("{}: {error}", folder.display())))?;
     let whole = folder.join(path.file_name().unwrap_or_default());
     let text = whole.to_str().ok_or_else(|| open_error("its path is not UTF-8".to_owned()))?;
-    let mode = if access == Access::Create { "rwc" } else { "rw" };
-    format!("sqlite://{}?mode={mode}", utf8_percent_encode(text, PATH))
+    format!("sqlite://{}?{parameters}", utf8_percent_encode(text, PATH))
         .parse()
         .map_err(|error: sqlx::Error| open_error(error.to_string()))
 }

@@ -18,8 +18,11 @@ use crate::{Access, Metastore, StoreError};
 
 /// Where it is written who holds the lock of a server's database.
 const HOLDER: &str = "migration_lock";
-/// How often the connection that holds a lock is used: less often than any server, proxy or firewall forgets it.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often the connection that holds a lock is used. It keeps firewalls from forgetting it, and is how soon whoever migrates knows
+/// that the lock is lost.
+const KEEP_ALIVE: Duration = Duration::from_millis(500);
+/// How long it is waited for an answer then.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The right to migrate this database, given back when dropped or when the process ends, however it ends.
 #[derive(Debug)]
@@ -133,7 +136,7 @@ async fn take(dialect: Dialect, connection: &mut AnyConnection) -> Result<bool, 
 async fn keep(mut connection: AnyConnection, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(KEEP_ALIVE).await;
-        if limited(connection.ping()).await.is_err() {
+        if !matches!(tokio::time::timeout(PATIENCE, connection.ping()).await, Ok(Ok(()))) {
             lost.store(true, Ordering::Relaxed);
             return;
         }

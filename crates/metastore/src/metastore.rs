@@ -11,9 +11,9 @@ use sqlx::{Any, AnyPool};
 use crate::connecting::{CONNECT_TIMEOUT, connect_error, session};
 use crate::dialect::Dialect;
 use crate::location::Location;
-use crate::schema;
 use crate::statement::{Statement, limited};
 use crate::{StoreError, Transaction};
+use crate::{opening, schema};
 
 /// Readers beside the one writer of SQLite.
 const SQLITE_READERS: u32 = 4;
@@ -77,7 +77,10 @@ impl Metastore {
             return Err(StoreError::Missing(path.clone()));
         }
         let dialect = Dialect::of(location);
-        let connect = location.connect_options(*access)?;
+        let connect = match location {
+            Location::Sqlite(path) => opening::sqlite(path, *access).await?,
+            Location::Server(_) => location.connect_options(*access)?,
+        };
         let pool = |connections: u32| {
             let settings = session(dialect, *access);
             AnyPoolOptions::new()
@@ -160,7 +163,15 @@ impl Metastore {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
             Dialect::Postgres | Dialect::Mysql => "BEGIN",
         };
-        let inner: sqlx::Transaction<'static, Any> = limited(self.writer.begin_with(begin)).await?;
+        let begun = limited(async { Ok(self.writer.begin_with(begin).await) }).await?;
+        let inner: sqlx::Transaction<'static, Any> = match begun {
+            // SQLite undoes a transaction by itself when it has no room, which the driver does not see: that connection is of no use.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                limited(async { self.writer.acquire().await?.close().await }).await?;
+                limited(self.writer.begin_with(begin)).await?
+            }
+            begun => begun?,
+        };
         Ok(Transaction { dialect: self.dialect, inner })
     }
 

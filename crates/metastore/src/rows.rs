@@ -181,13 +181,40 @@ pub struct InventoryPage {
     pub next: Option<String>,
 }
 
+impl Metastore {
+    /// Makes sure that rows of a kind can be changed, by a change of none. A table that this database does not have is none to change.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`], [`StoreError::Forbidden`], or if the database fails.
+    pub async fn check_writable(&self, kind: EntityKind) -> Result<(), StoreError> {
+        if !self.has_kind(kind).await? {
+            return Ok(());
+        }
+        let query = format!("UPDATE {} SET json = json WHERE 1 = 0", kind.table());
+        self.sql(&query).execute(&self.writer).await?;
+        Ok(())
+    }
+}
+
 impl Transaction {
     /// Reads an entity and keeps it from changing until the transaction ends.
     ///
     /// # Errors
     /// If the database fails or the row is broken.
     pub async fn lock(&mut self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
-        let query = format!("{} {{lock}}", select(kind, &format!("{} = ?", id_column(kind))));
+        self.lock_as("{lock}", kind, id).await
+    }
+
+    /// The same without waiting for whoever has it.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if somebody has; else as [`Transaction::lock`].
+    pub async fn lock_now(&mut self, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
+        self.lock_as("{lock now}", kind, id).await
+    }
+
+    async fn lock_as(&mut self, lock: &str, kind: EntityKind, id: Uuid) -> Result<Option<Row>, StoreError> {
+        let query = format!("{} {lock}", select(kind, &format!("{} = ?", id_column(kind))));
         let row = self.sql(&query).bind(id_text(kind, id)).row(&mut *self.inner).await?;
         row.map(|row| decode(kind, &row)).transpose()
     }

@@ -115,6 +115,14 @@ fn migrate_error(store: &Metastore, error: MigrateError) -> StoreError {
         MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => {
             StoreError::Altered { database, version }
         }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            match StoreError::from(error) {
+                StoreError::Database(reason) => {
+                    StoreError::Open { database, reason: format!("our tables cannot be made: {reason}") }
+                }
+                other => other,
+            }
+        }
         other => StoreError::Open { database, reason: format!("our tables cannot be made: {other}") },
     }
 }

@@ -126,6 +126,6 @@ async fn within<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>)
     // Boxed, since it is part of the future of whoever waits for it.
     match tokio::time::timeout(limit, Box::pin(work)).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(StoreError::Database(format!("it gave no answer within {} seconds", limit.as_secs()))),
+        Err(_) => Err(StoreError::Gone(format!("it gave no answer within {} seconds", limit.as_secs()))),
     }
 }

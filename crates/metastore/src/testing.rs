@@ -115,6 +115,17 @@ impl TestDatabase {
         run(&self.location, statements).await;
     }
 
+    /// The same, where it is of no interest whether it succeeds.
+    ///
+    /// # Panics
+    /// If nobody answers.
+    pub async fn try_run(&self, statements: &str) {
+        let options = self.location.connect_options(Access::Create).expect("options");
+        let mut connection = options.connect().await.expect("the database answers");
+        let _ = sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await;
+        let _ = connection.close().await;
+    }
+
     /// The first column of what a query in the database's own SQL finds: texts.
     ///
     /// # Panics

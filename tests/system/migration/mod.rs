@@ -1,10 +1,15 @@
 //! `migrate-secrets` as people use it on databases that they have: plans that are kept, actions, bad names and values, bad luck at
-//! the vault, and servers that write meanwhile.
+//! the vault ([`bad_luck`]) and with the database ([`interrupted`], [`in_use`], [`read_only`], [`full`], [`tls`]), and servers that
+//! write meanwhile.
 
 mod actions;
 mod bad_luck;
 mod concurrent;
+mod full;
+mod in_use;
+mod interrupted;
 mod plans;
+mod read_only;
 mod tls;
 mod values;
 
@@ -20,6 +25,26 @@ use strongroom_tests::fixtures::services;
 use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
 use strongroom_tests::{Database, Finished, Program, VaultServer, api, scratch};
 use tempfile::TempDir;
+
+/// Makes a test of each function, on PostgreSQL and MySQL.
+macro_rules! on_postgresql_and_mysql {
+    ($($test:ident),+ $(,)?) => {
+        $(mod $test {
+            use strongroom_metastore::testing::Kind;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgresql() {
+                super::$test(Kind::Postgres).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_mysql() {
+                super::$test(Kind::Mysql).await;
+            }
+        })+
+    };
+}
+use on_postgresql_and_mysql;
 
 /// A vault, a database, and a configuration that leads from one to the other.
 struct Scene {
@@ -101,6 +126,45 @@ impl Scene {
     fn service(&self, name: &str, password: &str) -> Value {
         let random: &dyn Random = &SystemRandom;
         services::postgres(random.uuid(), name, &self.keys.encrypt(&SecretValue::new(password)))
+    }
+
+    /// Insists that each of the first `count` services resolves to its password.
+    async fn has_lost_nothing(&self, count: u32) {
+        let store = self.store(Access::ReadOnly).await;
+        let page = store.inventory(EntityKind::DatabaseService, None, 2 * count).await.unwrap();
+        store.close().await;
+        let rows: Vec<_> = page.rows.into_iter().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), count as usize);
+        let in_vault = self.vault.values().await;
+        for number in 1..=count {
+            let name = services::name(number);
+            let row = rows.iter().find(|row| row.json["name"] == name).unwrap();
+            let stored = api::password(&row.json).as_str().unwrap();
+            let value = match stored.strip_prefix("secret:") {
+                Some(secret) => in_vault[secret].clone(),
+                None => self.keys.decrypt(stored).unwrap().expose().to_owned(),
+            };
+            assert_eq!(value, services::password(number), "{name}: {stored}");
+        }
+    }
+
+    /// Runs the migration once more, and insists that it finishes: each password is in the vault once, and nothing is left to do.
+    async fn goes_on_to_the_end(&self, count: u32) {
+        let report = self.report(&[]).await;
+        assert_eq!(report["entities"]["failed"], 0, "{report}");
+        self.has_lost_nothing(count).await;
+        assert_eq!(self.vault.names().await.len(), count as usize);
+        let again = self.report(&[]).await;
+        assert_eq!(
+            (&again["entities"]["seen"], &again["entities"]["changed"], &again["secrets"]["written"]),
+            (&json!(count), &json!(0), &json!(0)),
+            "{again}"
+        );
+    }
+
+    /// How many fields runs have moved so far.
+    async fn moved(&self) -> usize {
+        self.database.texts("SELECT entity_id FROM strongroom_journal").await.len()
     }
 
     /// What the password field of a service holds.

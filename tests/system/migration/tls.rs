@@ -10,26 +10,7 @@ use strongroom_tests::program::provided;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Scene, tells};
-
-/// Makes a test of each function, on PostgreSQL and MySQL.
-macro_rules! on_postgresql_and_mysql {
-    ($($test:ident),+ $(,)?) => {
-        $(mod $test {
-            use strongroom_metastore::testing::Kind;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                super::$test(Kind::Postgres).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mysql() {
-                super::$test(Kind::Mysql).await;
-            }
-        })+
-    };
-}
+use super::{Scene, on_postgresql_and_mysql, tells};
 
 on_postgresql_and_mysql! {
     a_user_who_may_come_only_encrypted_migrates_over_tls,

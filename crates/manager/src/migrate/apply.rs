@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+use strongroom_entities::EntityKind;
 use strongroom_metastore::{Row, RowScan, StoreError};
 use strongroom_secrets::ErrorKind;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::inventory::{Content, Entry, scan};
+use super::inventory::{Content, Entry, all_kinds, scan};
 use super::page::Page;
 use super::plan::Plan;
 use super::report::{Failure, Report};
@@ -125,6 +126,7 @@ impl Manager {
     ) -> Result<Report, MigrateError> {
         let started = Instant::now();
         let run = plan.report.run;
+        self.check_rows_can_be_written(options).await?;
         self.settle_before_migration().await?;
         self.need_run(run).await?;
         let (conflicts, left) = (plan.report.conflicts.clone(), plan.report.left.clone());
@@ -138,16 +140,31 @@ impl Manager {
             self.owe_reclaim().await?;
         }
         run.all_passes(watcher, &mut log).await?;
-        log.note_now(self).await?;
         let tally = run.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (ended_early, mut report) = (tally.ended_early, tally.report);
         if !ended_early {
+            log.note_now(self).await?;
             self.end_with_history(&mut report, options, watcher).await;
         }
         report.seconds = started.elapsed().as_secs_f64();
         let outcome = if report.is_whole() { "done" } else { "incomplete" };
-        self.store.end_run(report.run, self.clock.now_millis(), outcome).await?;
+        let noted = self.store.end_run(report.run, self.clock.now_millis(), outcome).await;
+        // What was not done says more than that this could not be noted.
+        if report.is_whole() {
+            noted?;
+        }
         Ok(report)
+    }
+
+    /// Makes sure that rows can be changed, before anything is written to a vault.
+    async fn check_rows_can_be_written(&self, options: &MigrateOptions) -> Result<(), MigrateError> {
+        let is_meant = |kind: &&EntityKind| {
+            options.selection.may_take(**kind) && (options.include_settings || !kind.is_setting())
+        };
+        for kind in all_kinds().filter(is_meant) {
+            self.store.check_writable(*kind).await?;
+        }
+        Ok(())
     }
 
     /// Puts right what was left half-way, wherever that was: we hold the migration lock, so whoever migrated before is dead.
@@ -180,8 +197,12 @@ impl Run<'_> {
         let reader = Reader { scan: scan(&self.options.selection), stopped: None };
         let shared = Shared { nth, watcher, reader: AsyncMutex::new(reader), log: AsyncMutex::new(log) };
         // On the heap: they are large, and what waits for them would be as large.
-        tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)))?;
-        let stopped = shared.reader.into_inner().stopped;
+        let worked = tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)));
+        let mut stopped = shared.reader.into_inner().stopped;
+        if let Err(error) = worked {
+            // What was in hand is settled by the next run.
+            stopped = Some(error.stops_all().ok_or(error)?);
+        }
         if let Some(reason) = stopped {
             self.stopped(reason);
         }
@@ -204,8 +225,7 @@ impl Run<'_> {
             };
             let Some(page) = page else { return Ok(()) };
             let rows = page.rows;
-            if self.take_on(page, shared.nth).await? {
-                let reason = "the vault answered none of the calls for the last entities";
+            if let Some(reason) = self.take_on(page, shared.nth).await? {
                 shared.reader.lock().await.stopped.get_or_insert(reason);
             }
             let changed = self.tally().report.entities.changed;
@@ -219,10 +239,12 @@ impl Run<'_> {
         }
     }
 
-    /// Migrates a page. Answers `true` if every entity that needed the vault failed for want of it.
-    async fn take_on(&self, mut page: Page, nth: u64) -> Result<bool, MigrateError> {
+    /// Migrates a page. Answers why no further one should be begun: every entity that needed the vault failed for want of it, or
+    /// nothing can be stored.
+    async fn take_on(&self, mut page: Page, nth: u64) -> Result<Option<&'static str>, MigrateError> {
         let first = nth == 1;
         let (mut attempted, mut unserved) = (0_usize, 0_usize);
+        let mut stops = None;
         if !first {
             page.broken.clear();
             page.entries = self.still_open(page.entries).await?;
@@ -252,18 +274,20 @@ impl Run<'_> {
                         continue;
                     }
                     Outcome::Failed { error, .. } if is_unserved(error) => unserved += 1,
+                    Outcome::Failed { error, .. } => stops = stops.or(error.stops_all()),
                     _ => {}
                 }
                 attempted += usize::from(!matches!(outcome, Outcome::Unchanged));
                 self.count(&entry, outcome, first);
             }
-            if again.is_empty() {
+            if again.is_empty() || stops.is_some() {
                 break;
             }
             let again = self.read_again(again).await?;
             self.manager.look_into(again, self.options, &mut page).await?;
         }
-        Ok(attempted > 0 && unserved == attempted)
+        let no_vault = attempted > 0 && unserved == attempted;
+        Ok(stops.or(no_vault.then_some("the vault answered none of the calls for the last entities")))
     }
 
     /// Counts what became of an entity.

@@ -48,6 +48,14 @@ pub enum MigrateError {
     Failed(#[from] WriteError),
 }
 
+impl MigrateError {
+    /// Why nothing more can be stored just now, as the rest of a sentence; `None` if it has another cause.
+    pub(crate) fn stops_all(&self) -> Option<&'static str> {
+        let Self::Failed(error) = self;
+        error.stops_all()
+    }
+}
+
 impl From<strongroom_metastore::StoreError> for MigrateError {
     fn from(error: strongroom_metastore::StoreError) -> Self {
         Self::Failed(error.into())

@@ -1,11 +1,13 @@
 //! Writers beside each other: none overwrites another, and what is locked waits.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use strongroom_entities::EntityKind;
-use strongroom_metastore::testing::TestDatabase;
-use strongroom_metastore::{IntentState, Opened};
+use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::{IntentState, Opened, StoreError};
+use tokio::sync::Barrier;
 
 use crate::fixtures::{id, intent, put};
 use crate::on_all;
@@ -17,7 +19,9 @@ on_all! {
     a_locked_row_waits_for_its_turn,
     of_many_who_want_a_name_one_gets_it,
     a_claim_waits_for_the_transaction_that_completes_the_intent,
+    names_in_another_order_are_no_failure,
     a_deadlock_is_no_failure,
+    what_somebody_has_is_not_waited_for_on_demand,
 }
 
 async fn a_locked_row_waits_for_its_turn(database: &TestDatabase) {
@@ -69,7 +73,7 @@ async fn a_claim_waits_for_the_transaction_that_completes_the_intent(database: &
     assert_eq!(claiming.await.unwrap(), None);
 }
 
-async fn a_deadlock_is_no_failure(database: &TestDatabase) {
+async fn names_in_another_order_are_no_failure(database: &TestDatabase) {
     let store = database.open().await;
     // Half of them want the names in the one order, half in the other; opening sorts them, so that none waits in a circle.
     let open = |number: u128| {
@@ -91,4 +95,56 @@ async fn a_deadlock_is_no_failure(database: &TestDatabase) {
     };
     futures::future::join_all((0..6).map(open)).await;
     assert_eq!(store.count_intents(IntentState::Open).await.unwrap(), 0);
+}
+
+async fn a_deadlock_is_no_failure(database: &TestDatabase) {
+    let store = database.open().await;
+    put(&store, 1, "one").await;
+    put(&store, 2, "two").await;
+    let (both, tries) = (Barrier::new(2), AtomicU32::new(0));
+    let add = |first: u128, second: u128| {
+        let (store, both, tries) = (&store, &both, &tries);
+        store.repeat(move || async move {
+            let nth = tries.fetch_add(1, Ordering::SeqCst);
+            let mut transaction = store.begin().await?;
+            transaction.lock(KIND, id(first)).await?;
+            // Each has one row by then. In a file one has it all.
+            if nth < 2 && database.kind != Kind::Sqlite {
+                both.wait().await;
+            }
+            let row = transaction.lock(KIND, id(second)).await?.unwrap();
+            let mut document = row.json.clone();
+            document["changed"] = json!(true);
+            transaction.update(&row, &document).await?;
+            transaction.commit().await
+        })
+    };
+    let (one, other) = tokio::join!(add(1, 2), add(2, 1));
+    one.and(other).unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), if database.kind == Kind::Sqlite { 2 } else { 3 });
+    for number in [1, 2] {
+        assert_eq!(store.get(KIND, id(number)).await.unwrap().unwrap().json["changed"], json!(true));
+    }
+}
+
+async fn what_somebody_has_is_not_waited_for_on_demand(database: &TestDatabase) {
+    if database.kind == Kind::Sqlite {
+        return;
+    }
+    let store = database.open().await;
+    put(&store, 1, "one").await;
+    put(&store, 2, "two").await;
+    let mut somebody = store.begin().await.unwrap();
+    somebody.lock(KIND, id(1)).await.unwrap();
+    let mut transaction = store.begin().await.unwrap();
+    transaction.mark().await.unwrap();
+    let refused = transaction.lock_now(KIND, id(1)).await;
+    assert!(matches!(refused, Err(StoreError::InUse(_))), "{refused:?}");
+    transaction.return_to_mark().await.unwrap();
+    let row = transaction.lock_now(KIND, id(2)).await.unwrap().unwrap();
+    let mut document = row.json.clone();
+    document["changed"] = json!(true);
+    transaction.update(&row, &document).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(store.get(KIND, id(2)).await.unwrap().unwrap().json["changed"], json!(true));
 }

@@ -123,9 +123,11 @@ impl Manager {
         match self.scrub_history(options, watcher).await {
             Ok(history) => {
                 report.history = history;
-                if watcher.should_stop() {
-                    let error = "it was asked to stop while it took old passwords out of the history: run it again to go on";
-                    let (entity, field, error) = (String::new(), String::new(), error.to_owned());
+                if let Some(reason) = watcher.why_stop() {
+                    let error = format!(
+                        "old passwords were not all taken out of the history, since {reason}: run it again to go on"
+                    );
+                    let (entity, field) = (String::new(), String::new());
                     report.add_failure(Failure { entity, field, error });
                 }
             }
@@ -148,7 +150,7 @@ impl Manager {
         options: &MigrateOptions,
         watcher: &dyn Watcher,
     ) -> Result<HistoryReport, MigrateError> {
-        self.go_through_history(options, None, &|| watcher.should_stop()).await
+        self.go_through_history(options, None, &|| watcher.why_stop().is_some()).await
     }
 
     async fn go_through_history(

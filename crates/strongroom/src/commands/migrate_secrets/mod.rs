@@ -14,7 +14,7 @@ mod status;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use strongroom_config::{Environment, FernetKey, SecretsManager, Settings};
 use strongroom_manager::migrate::{self, MigrateOptions, Plan};
@@ -190,7 +190,9 @@ async fn plan_and_apply(
         return Ok(ExitCode::from(CONFLICTS));
     }
     let progress = Progress::new("migrating", "entities", !args.json).under(lock);
-    let report = progress.watch(manager.apply_migration(&plan, options, &progress)).await??;
+    let report = progress.watch(manager.apply_migration(&plan, options, &progress)).await?;
+    let report =
+        report.context("the migration ended early; run the same command again to go on where it stopped")?;
     progress.clear();
     tell_report(&report, args.json)?;
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
