@@ -34,11 +34,18 @@ impl Database {
             let section = json!({"url": format!("sqlite:{}", path.display())});
             return (Self { location: Location::Sqlite(path), section }, key, keys);
         }
+        Self::filled(&TestDatabase::new(kind).await, count).await
+    }
+
+    /// The same in a database that is there already, and empty.
+    ///
+    /// # Panics
+    /// If it cannot be filled.
+    pub async fn filled(database: &TestDatabase, count: u32) -> (Self, SecretValue, FernetKeys) {
         let key = FernetKeys::generate(&SystemRandom);
         let keys = FernetKeys::parse(&key).expect("a key that was just made");
-        let database = TestDatabase::new(kind).await;
         services::fill_with_services(database.location.clone(), count, &keys).await;
-        (Self { section: database.section(), location: database.location }, key, keys)
+        (Self { section: database.section(), location: database.location.clone() }, key, keys)
     }
 
     /// Opens it.

@@ -6,7 +6,7 @@
 //! languages with Azure's own packages, [`identities`] are those among them without a client secret,
 //! [`managed`] those without any credential, [`network`] is where a virtual machine would find them. [`snapshot`] sees
 //! whether vault and database are as they were, [`canary`] whether a secret has got out. [`proxy`] stands between a program
-//! and its vault. The tests themselves are in `system/` (one binary),
+//! and its vault; [`gate`] before a server that can be out of reach, and [`cluster`] is one that can be restarted. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`. [`postgres`] makes databases.
 //!
 //! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
@@ -15,6 +15,7 @@
 pub mod api;
 pub mod canary;
 pub mod clients;
+pub mod cluster;
 pub mod database;
 pub mod fixtures;
 pub mod gate;
@@ -31,6 +32,7 @@ pub mod snapshot;
 pub mod vault;
 
 pub use clients::Client;
+pub use cluster::Cluster;
 pub use database::Database;
 pub use identities::Identities;
 pub use metadata::MetadataServer;

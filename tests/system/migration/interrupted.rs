@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use strongroom_metastore::testing::Kind;
-use strongroom_tests::Running;
 use strongroom_tests::gate::{Gate, Passage};
+use strongroom_tests::{Cluster, Running};
 use tokio::time::{Duration, sleep};
 
 use super::{Scene, on_postgresql_and_mysql, set_faults, tells};
@@ -79,6 +79,16 @@ async fn a_migration_whose_lock_is_lost_stops_and_the_next_one_goes_on(kind: Kin
     a_secret_is_written(&scene).await;
     end_sessions(&scene, kind, &holder_of_the_lock(kind)).await;
     ends_early(&scene, running, "that holds the migration lock was lost").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_ends_the_run_and_the_next_one_goes_on() {
+    let mut cluster = Cluster::start().await;
+    let scene = Scene::in_database(&cluster.database("metadata").await, SERVICES, SLOW).await;
+    let mut running = under_way(&scene).await;
+    a_page_is_done(&scene, &mut running).await;
+    cluster.restart(Duration::from_secs(1)).await;
+    ends_early(&scene, running, "the connection to the database").await;
 }
 
 /// Asks for the sessions on the database beside the one that asks.

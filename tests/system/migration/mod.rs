@@ -1,5 +1,5 @@
 //! `migrate-secrets` as people use it on databases that they have: plans that are kept, actions, bad names and values, bad luck at
-//! the vault ([`bad_luck`]) and with the database ([`interrupted`], [`in_use`], [`read_only`], [`full`], [`tls`]), and servers that
+//! the vault ([`bad_luck`]) and with the database ([`interrupted`], [`lost_lock`], [`in_use`], [`read_only`], [`full`], [`tls`]), and servers that
 //! write meanwhile.
 
 mod actions;
@@ -8,6 +8,7 @@ mod concurrent;
 mod full;
 mod in_use;
 mod interrupted;
+mod lost_lock;
 mod plans;
 mod read_only;
 mod tls;
@@ -17,7 +18,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use strongroom_entities::{EntityKind, FernetKeys, name_hash};
-use strongroom_metastore::testing::Kind;
+use strongroom_metastore::testing::{Kind, TestDatabase};
 use strongroom_metastore::{Access, Metastore};
 use strongroom_secrets::random::SystemRandom;
 use strongroom_secrets::{Random, SecretValue};
@@ -73,7 +74,21 @@ impl Scene {
             set_faults(folder.path(), &json!([]));
         }
         let vault = VaultServer::start_as(folder.path(), arguments).await;
-        let (database, key, keys) = Database::with_services(kind, folder.path(), services).await;
+        let made = Database::with_services(kind, folder.path(), services).await;
+        Self::made(folder, vault, made)
+    }
+
+    /// The same, in a new database of the test's own.
+    async fn in_database(database: &TestDatabase, services: u32, arguments: &[&str]) -> Self {
+        let folder = scratch();
+        set_faults(folder.path(), &json!([]));
+        let vault = VaultServer::start_as(folder.path(), arguments).await;
+        let made = Database::filled(database, services).await;
+        Self::made(folder, vault, made)
+    }
+
+    fn made(folder: TempDir, vault: VaultServer, made: (Database, SecretValue, FernetKeys)) -> Self {
+        let (database, key, keys) = made;
         let mut configuration = configuration(&vault, key.expose());
         configuration["database"] = database.section.clone();
         let scene = Self { folder, database, vault, keys, configuration };

@@ -203,6 +203,13 @@ impl Manager {
         for some in doomed.chunks(Self::CONCURRENCY) {
             // The reading took its time: without a whole lease ahead the vault must not be called.
             let claims: Vec<_> = some.iter().map(|(_, intent)| intent.claim).collect();
+            if let Some(why) = watcher.why_stop() {
+                self.release(&claims).await?;
+                for (index, _) in some {
+                    batch[*index].fate = Fate::Left(why.to_owned());
+                }
+                continue;
+            }
             if !self.store.renew_leases(&self.holder, &claims, self.timing.lease).await? {
                 for (index, _) in some {
                     batch[*index].fate = Fate::Left("another process took it in hand".to_owned());
