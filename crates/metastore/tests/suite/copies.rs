@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use strongroom_entities::EntityKind;
 use strongroom_metastore::testing::{Kind, TestDatabase};
-use strongroom_metastore::{CopyTable, DocumentScan, Metastore, StoredDocument};
+use strongroom_metastore::{
+    Access, CopyTable, DocumentScan, Location, Metastore, Options, Server, StoredDocument,
+};
+use strongroom_secrets::SecretValue;
 
 use crate::fixtures::{id, service};
 use crate::on_all;
@@ -15,6 +18,7 @@ on_all! {
     tables_that_are_not_there_hold_nothing,
     encrypted_columns_are_counted,
     room_is_given_back,
+    tables_of_others_are_named_whose_room_cannot_be_given_back,
     a_setting_is_found_by_its_number_and_its_type,
 }
 
@@ -178,4 +182,22 @@ async fn a_setting_is_found_by_its_number_and_its_type(database: &TestDatabase) 
     transaction.update(&row, &json!({"password": "new"})).await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(store.get_by_hash(kind, "emailConfiguration").await.unwrap().unwrap().json["password"], "new");
+}
+
+async fn tables_of_others_are_named_whose_room_cannot_be_given_back(database: &TestDatabase) {
+    database.open().await.close().await;
+    // Elsewhere it takes no more than what a migration may do anyway.
+    let (Kind::Postgres, Location::Server(server)) = (database.kind, &database.location) else { return };
+    // Users are the server's: there is one for each database.
+    let user = format!("user_of_{}", server.database);
+    let grants = format!(
+        "CREATE USER {user} PASSWORD 'dummy'; GRANT ALL ON SCHEMA public TO {user};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}"
+    );
+    database.run(&grants).await;
+    let password = Some(SecretValue::new("dummy"));
+    let location = Location::Server(Server { user, password, ..server.clone() });
+    let store = Metastore::open(&Options::new(location, Access::ReadWrite)).await.unwrap();
+    let error = store.reclaim().await.unwrap_err().to_string();
+    assert!(error.contains("does not own dbservice_entity") && error.contains("as their owner"), "{error}");
 }
