@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 /// A full page of services, and a part of one.
 const SERVICES: u32 = 70;
-/// What is encrypted of services and the history, of settings, in events, in columns.
-const PLANTED: [u64; 4] = [2 * SERVICES as u64 + 1, 3, 9, 3];
+/// What is encrypted of services and the history, of settings, in events, in columns, in tables that nobody knows.
+const PLANTED: [u64; 5] = [2 * SERVICES as u64 + 1, 3, 9, 3, 3];
 
 /// Makes a test of each function, for each kind of database.
 macro_rules! on_all {
@@ -87,6 +87,7 @@ async fn a_rotation_that_is_killed_and_run_again_leaves_nothing_that_the_old_key
 
     configure(new.expose());
     let again = run(folder.path(), &["rotate-fernet-key"], None).await.ended_with(0).stdout;
+    assert!(again.contains("brand_new.json") && again.contains("brand_new.Order"), "{again}");
     assert!(
         again.contains("oauth_clients.client_secret_encrypted") && again.contains("change_event"),
         "{again}"
@@ -196,6 +197,12 @@ async fn plant(database: &TestDatabase, keys: &FernetKeys) {
         ),
         format!("INSERT INTO oauth_clients VALUES ('a', {}, NULL)", database.literal(&token("client"))),
         format!("INSERT INTO oauth_clients VALUES ('b', {}, 'in clear')", database.literal(&bare("other"))),
+        format!(
+            "INSERT INTO brand_new VALUES ('a', {}, {}), ('b', '{{}}', 'x'), ('c', {}, NULL)",
+            literal(&json!({"run": {"config": {"password": token("run")}}})),
+            database.literal(&bare("order")),
+            literal(&json!([token("third")])),
+        ),
         format!("INSERT INTO oauth_refresh_tokens VALUES ('c', {})", database.literal(&token("refresh"))),
     ] {
         database.run(&insert).await;
@@ -204,6 +211,7 @@ async fn plant(database: &TestDatabase, keys: &FernetKeys) {
 
 /// The tables that only OpenMetadata's own server makes.
 async fn make_tables(database: &TestDatabase) {
+    let quote = if matches!(database.kind, Kind::Mysql | Kind::MariaDb) { "`" } else { "\"" };
     let (number, json) = match database.kind {
         Kind::Sqlite => ("INTEGER PRIMARY KEY AUTOINCREMENT", "TEXT"),
         Kind::Postgres => ("bigserial PRIMARY KEY", "jsonb"),
@@ -217,6 +225,7 @@ async fn make_tables(database: &TestDatabase) {
             "CREATE TABLE successful_sent_change_events (change_event_id varchar(36), event_subscription_id varchar(36), json {json})"
         ),
         "CREATE TABLE oauth_clients (id varchar(36), client_secret_encrypted text, registration_encrypted varchar(900))".to_owned(),
+        format!("CREATE TABLE brand_new (\"key\" varchar(9), json {json}, \"Order\" text)").replace('"', quote),
         "CREATE TABLE oauth_refresh_tokens (id varchar(36), refresh_token_encrypted text)".to_owned(),
     ] {
         database.run(&statement).await;

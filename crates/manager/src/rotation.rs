@@ -1,6 +1,6 @@
 //! The rotation of the Fernet key: what the database keeps encrypted is encrypted anew with the first key of the list, wherever
-//! it stands: in entities, settings, event subscriptions, applications, in the version history and in what tells of events, and in
-//! the columns of tables for OAuth; in a field of its own, within a document that stands there as a text, or in prose.
+//! it stands: in entities, settings, event subscriptions, applications, in the version history and in what tells of events, in the
+//! columns of tables for OAuth, and in any other column; in a field of its own, within a document that stands there as a text, or in prose.
 //!
 //! A document is read again under a lock before it is replaced, and nothing of it changes but the values: what a running server
 //! stores meanwhile is never overwritten. A page of documents is one transaction, so a rotation that was killed is continued by
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use strongroom_entities::{FernetError, FernetKeys, fernet, tokens};
-use strongroom_metastore::{DocumentScan, DocumentTable, StoreError};
+use strongroom_metastore::{DocumentScan, DocumentTable, Form, StoreError};
 use tokio::time::Instant;
 
 use crate::Manager;
@@ -54,6 +54,23 @@ pub struct Rotation {
     /// Whether the room in which old values stood was given back, so that they are no longer in the database's files; `None` if there
     /// was none.
     pub reclaimed: Option<bool>,
+    /// What was not gone through, though it holds or may hold something encrypted.
+    pub left: Vec<LeftPlace>,
+}
+
+/// A place that is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftPlace {
+    /// A table, or a column of one.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The places of a rotation.
+struct Places {
+    tables: Vec<DocumentTable>,
+    left: Vec<LeftPlace>,
 }
 
 /// One table of a rotation.
@@ -102,15 +119,16 @@ impl Manager {
     pub async fn rotate_fernet_key(&self, plan: bool, watcher: &dyn Watcher) -> Result<Rotation, WriteError> {
         let started = Instant::now();
         let keys = self.fernet.as_ref().ok_or(WriteError::NoFernetKey)?;
+        let places = self.places().await?;
         let mut total = 0;
-        for table in self.store.tables_with_encrypted().await? {
-            total += self.store.count_rows(&table).await?;
+        for table in &places.tables {
+            total += self.store.count_rows(table).await?;
         }
         watcher.total(total);
         let mut rotation = Rotation::default();
         for round in 1..=ROUNDS {
             let mut turn = Rotation::default();
-            self.round(keys, plan, watcher, &mut turn).await?;
+            self.round(keys, &places.tables, plan, watcher, &mut turn).await?;
             let (renewed, is_last) = (turn.renewed, turn.renewed == 0 || plan || turn.stopped.is_some());
             // What was renewed adds up; everything else is as the last look at it found it.
             rotation.renewed += renewed;
@@ -129,19 +147,40 @@ impl Manager {
             // What stood there before is done with, whether its room can be given back just now or not.
             rotation.reclaimed = self.reclaim().await.unwrap_or(Some(false));
         }
+        rotation.left = places.left;
         rotation.seconds = started.elapsed().as_secs_f64();
         Ok(rotation)
+    }
+
+    /// Where something encrypted can stand: in the tables that are known, and in whatever column of any other holds some now.
+    async fn places(&self) -> Result<Places, WriteError> {
+        let mut tables = self.store.tables_with_encrypted().await?;
+        let mut left = Vec::new();
+        let search = self.store.secrets_elsewhere(&[]).await?;
+        for found in search.found.into_iter().filter(|found| found.form == Form::Encrypted) {
+            match found.texts() {
+                Some(texts) if tables.iter().any(|known| known.is_place_of(&texts)) => {}
+                Some(texts) => tables.push(texts),
+                None => left.push(LeftPlace {
+                    place: format!("{}.{}", found.table, found.column),
+                    reason: format!("{} of its rows hold encrypted values among bytes", found.rows),
+                }),
+            }
+        }
+        left.extend(search.unread.into_iter().map(|(place, reason)| LeftPlace { place, reason }));
+        Ok(Places { tables, left })
     }
 
     /// Goes through the database once.
     async fn round(
         &self,
         keys: &FernetKeys,
+        tables: &[DocumentTable],
         plan: bool,
         watcher: &dyn Watcher,
         rotation: &mut Rotation,
     ) -> Result<(), WriteError> {
-        let mut scan = DocumentScan::new(self.store.tables_with_encrypted().await?, TOKENS, PAGE);
+        let mut scan = DocumentScan::new(tables.to_vec(), TOKENS, PAGE);
         loop {
             rotation.stopped = watcher.why_stop();
             if rotation.stopped.is_some() {

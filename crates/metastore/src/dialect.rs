@@ -50,6 +50,12 @@ impl Dialect {
                             self.document(&mut sql, parameters);
                         }
                         text if text.starts_with("text ") => self.as_text(&mut sql, &text["text ".len()..]),
+                        exact if exact.starts_with("exact ") => {
+                            self.exact(&mut sql, &exact["exact ".len()..]);
+                        }
+                        name if name.starts_with("name ") => {
+                            sql.push_str(&self.quoted(&name["name ".len()..]));
+                        }
                         unknown => panic!("a query holds the unknown {{{unknown}}}"),
                     }
                     after
@@ -115,6 +121,22 @@ impl Dialect {
         }
     }
 
+    /// A column as a text of which every byte counts, in whatever collation it is.
+    fn exact(self, sql: &mut String, column: &str) {
+        self.as_text(sql, &self.quoted(column));
+        if self == Self::Mysql {
+            sql.push_str(" COLLATE utf8mb4_bin");
+        }
+    }
+
+    /// A name that can be any word.
+    pub(crate) fn quoted(self, name: &str) -> String {
+        match self {
+            Self::Mysql => format!("`{name}`"),
+            Self::Sqlite | Self::Postgres => format!("\"{name}\""),
+        }
+    }
+
     /// What keeps the rows that a `SELECT` finds from changing until the transaction ends. In SQLite nobody else writes
     /// meanwhile anyway.
     fn lock(self) -> &'static str {
@@ -146,6 +168,19 @@ mod tests {
             Mysql.translate(query),
             "SELECT CAST(json AS char) FROM t WHERE a = ? AND b = '?{now}' AND c < \
              CAST(unix_timestamp(now(3)) * 1000 AS SIGNED) + ? FOR UPDATE"
+        );
+    }
+
+    #[test]
+    fn a_name_can_be_any_word_and_a_text_is_compared_to_the_byte() {
+        let query = "UPDATE {name key} SET {name order} = ? WHERE {exact order} = ?";
+        assert_eq!(
+            Sqlite.translate(query),
+            "UPDATE \"key\" SET \"order\" = ? WHERE CAST(\"order\" AS text) = ?"
+        );
+        assert_eq!(
+            Mysql.translate(query),
+            "UPDATE `key` SET `order` = ? WHERE CAST(`order` AS char) COLLATE utf8mb4_bin = ?"
         );
     }
 

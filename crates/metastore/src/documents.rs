@@ -35,8 +35,8 @@ enum Key {
     Texts(&'static [&'static str]),
     /// A column that holds a number.
     Number(&'static str),
-    /// The text itself.
-    Itself,
+    /// The text itself, in a column that holds JSON or any text.
+    Itself { is_json: bool },
 }
 
 /// A document as it is stored. Its `Debug` shows nothing of it.
@@ -74,9 +74,10 @@ impl DocumentTable {
         Self { name, is_history: true, key: Key::Number(key), column }
     }
 
-    /// A column of texts that are no documents. Their names are put into SQL as they are.
-    pub(crate) fn of_texts(table: String, column: String) -> Self {
-        Self { name: Cow::Owned(table), is_history: false, key: Key::Itself, column: Cow::Owned(column) }
+    /// A column of texts each of which is found by itself, for want of a key that is known. The names are put into SQL.
+    pub(crate) fn of_texts(table: String, column: String, is_json: bool) -> Self {
+        let (name, column, key) = (Cow::Owned(table), Cow::Owned(column), Key::Itself { is_json });
+        Self { name, is_history: false, key, column }
     }
 
     /// All tables of documents.
@@ -92,7 +93,7 @@ impl DocumentTable {
     /// Its name, for people; of a column of texts with that of the column.
     pub fn label(&self) -> Cow<'static, str> {
         match self.key {
-            Key::Itself => Cow::Owned(format!("{}.{}", self.name, self.column)),
+            Key::Itself { .. } => Cow::Owned(format!("{}.{}", self.name, self.column)),
             Key::Texts(_) | Key::Number(_) => self.name.clone(),
         }
     }
@@ -100,14 +101,19 @@ impl DocumentTable {
     /// What people find one of its documents by; nothing, if it is found by itself.
     pub fn key_label(&self, document: &StoredDocument) -> String {
         match self.key {
-            Key::Itself => String::new(),
+            Key::Itself { .. } => String::new(),
             Key::Texts(_) | Key::Number(_) => document.key.join(" "),
         }
     }
 
     /// Whether it is a column of texts that are no documents.
     pub fn is_column(&self) -> bool {
-        self.key == Key::Itself
+        matches!(self.key, Key::Itself { .. })
+    }
+
+    /// Whether it holds the texts of another.
+    pub fn is_place_of(&self, other: &Self) -> bool {
+        self.name == other.name && self.column == other.column
     }
 
     /// The column of the document.
@@ -115,12 +121,20 @@ impl DocumentTable {
         &self.column
     }
 
+    /// The table in a statement.
+    fn place(&self) -> Cow<'_, str> {
+        match self.key {
+            Key::Itself { .. } => Cow::Owned(format!("{{name {}}}", self.name)),
+            Key::Texts(_) | Key::Number(_) => Cow::Borrowed(&self.name),
+        }
+    }
+
     /// The columns of the key.
-    fn columns(&self) -> Vec<&str> {
+    fn columns(&self) -> Vec<Cow<'static, str>> {
         match &self.key {
-            Key::Texts(columns) => columns.to_vec(),
-            Key::Number(column) => vec![column],
-            Key::Itself => vec![&self.column],
+            Key::Texts(columns) => columns.iter().copied().map(Cow::Borrowed).collect(),
+            Key::Number(column) => vec![Cow::Borrowed(column)],
+            Key::Itself { .. } => vec![Cow::Owned(format!("{{exact {}}}", self.column))],
         }
     }
 
@@ -129,13 +143,16 @@ impl DocumentTable {
         match &self.key {
             Key::Texts(columns) => columns.join(", "),
             Key::Number(column) => format!("{{text {column}}} AS number"),
-            Key::Itself => format!("{{text {}}} AS itself", self.column),
+            Key::Itself { .. } => format!("{{exact {}}} AS itself", self.column),
         }
     }
 
     /// What reads the document.
     fn document(&self) -> String {
-        format!("{{text {}}}", self.column)
+        match self.key {
+            Key::Itself { .. } => format!("{{exact {}}}", self.column),
+            Key::Texts(_) | Key::Number(_) => format!("{{text {}}}", self.column),
+        }
     }
 
     /// The condition that a document contains one of some texts.
@@ -180,7 +197,7 @@ impl DocumentTable {
         values.into_iter().fold(statement, |statement, value| match self.key {
             // It was read from there.
             Key::Number(_) => statement.bind(value.parse::<i64>().unwrap_or_default()),
-            Key::Texts(_) | Key::Itself => statement.text(value),
+            Key::Texts(_) | Key::Itself { .. } => statement.text(value),
         })
     }
 
@@ -190,9 +207,11 @@ impl DocumentTable {
 
     /// What sets the document.
     fn assignment(&self) -> String {
-        match self.column.as_ref() {
-            "json" => "json = {document}".to_owned(),
-            column => format!("{column} = ?"),
+        match (self.key, self.column.as_ref()) {
+            (Key::Itself { is_json: true }, column) => format!("{{name {column}}} = {{document}}"),
+            (Key::Itself { is_json: false }, column) => format!("{{name {column}}} = ?"),
+            (_, "json") => "json = {document}".to_owned(),
+            (_, column) => format!("{column} = ?"),
         }
     }
 
@@ -245,7 +264,7 @@ impl Metastore {
             "SELECT {} AS document, {} FROM {} WHERE ({}){and}{within} ORDER BY {} LIMIT ?",
             table.document(),
             table.selected(),
-            table.name,
+            table.place(),
             filter.condition,
             table.columns().join(", "),
         );
@@ -265,7 +284,7 @@ impl Metastore {
         let sql = format!(
             "SELECT {} FROM {}{} ORDER BY {} LIMIT 1 OFFSET ?",
             table.selected(),
-            table.name,
+            table.place(),
             if within.is_empty() { String::new() } else { format!(" WHERE {within}") },
             table.columns().join(", "),
         );
@@ -282,7 +301,7 @@ impl Metastore {
     ) -> Result<u64, StoreError> {
         let (within, bounds) = table.within(self.dialect, Part { after, until: None });
         let condition = if within.is_empty() { String::new() } else { format!(" WHERE {within}") };
-        let sql = format!("SELECT count(*) FROM {}{condition}", table.name);
+        let sql = format!("SELECT count(*) FROM {}{condition}", table.place());
         table.bind(self.sql(&sql), bounds).count(&self.readers).await
     }
 
@@ -309,7 +328,7 @@ impl Transaction {
         key: &[String],
     ) -> Result<Option<String>, StoreError> {
         let (document, found_by) = (table.document(), table.found_by());
-        let sql = format!("SELECT {document} AS document FROM {} WHERE {found_by} {{lock}}", table.name);
+        let sql = format!("SELECT {document} AS document FROM {} WHERE {found_by} {{lock}}", table.place());
         table.bind(self.sql(&sql), key.iter().map(String::as_str)).value(&mut *self.inner).await
     }
 
@@ -324,7 +343,7 @@ impl Transaction {
         text: &str,
     ) -> Result<(), StoreError> {
         let (assignment, found_by) = (table.assignment(), table.found_by());
-        let sql = format!("UPDATE {} SET {assignment} WHERE {found_by}", table.name);
+        let sql = format!("UPDATE {} SET {assignment} WHERE {found_by}", table.place());
         let statement = table.bind(self.sql(&sql).text(text), key.iter().map(String::as_str));
         statement.execute(&mut *self.inner).await?;
         Ok(())
@@ -363,8 +382,8 @@ mod tests {
 
     #[test]
     fn what_a_text_is_found_by_is_not_shown_if_it_is_the_text_itself() {
-        let column =
-            DocumentTable::of_texts("oauth_clients".to_owned(), "client_secret_encrypted".to_owned());
+        let (table, column) = ("oauth_clients".to_owned(), "client_secret_encrypted".to_owned());
+        let column = DocumentTable::of_texts(table, column, false);
         let document = StoredDocument { key: vec!["fernet:x".to_owned()], text: "fernet:x".to_owned() };
         assert_eq!(
             (column.label().as_ref(), column.key_label(&document)),

@@ -13,7 +13,7 @@ use strongroom_entities::EntityKind;
 use crate::copies::CopyTable;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
-use crate::{Metastore, StoreError};
+use crate::{DocumentTable, Metastore, StoreError};
 
 /// With what each Fernet token of this century begins.
 const TOKEN: &str = "gAAAAA";
@@ -56,6 +56,28 @@ pub struct Elsewhere {
     pub rows: u64,
     /// How.
     pub form: Form,
+    /// What the column holds.
+    holds: Holds,
+}
+
+/// What a column can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Text,
+    Bytes,
+    Json,
+}
+
+impl Elsewhere {
+    /// The column as one of texts that are found by themselves; `None` if it holds bytes.
+    pub fn texts(&self) -> Option<DocumentTable> {
+        let texts = |is_json| DocumentTable::of_texts(self.table.clone(), self.column.clone(), is_json);
+        match self.holds {
+            Holds::Text => Some(texts(false)),
+            Holds::Json => Some(texts(true)),
+            Holds::Bytes => None,
+        }
+    }
 }
 
 /// What a look through all other columns found.
@@ -70,7 +92,7 @@ pub struct Search {
 /// A column of the database that is not computed from others.
 struct Column {
     name: String,
-    is_binary: bool,
+    holds: Holds,
 }
 
 impl Metastore {
@@ -104,7 +126,7 @@ impl Metastore {
                  WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' LIMIT ?"
             }
             Dialect::Postgres => {
-                "SELECT {text r.relname} AS t, {text a.attname} AS c, CASE WHEN y.typname = 'bytea' THEN 1 ELSE 0 END AS b \
+                "SELECT {text r.relname} AS t, {text a.attname} AS c, CASE y.typname WHEN 'bytea' THEN 1 WHEN 'json' THEN 2 WHEN 'jsonb' THEN 2 ELSE 0 END AS b \
                  FROM pg_class r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type y ON y.oid = a.atttypid \
                  WHERE r.relkind = 'r' AND r.relnamespace = to_regnamespace(quote_ident(current_schema())) AND a.attnum > 0 \
                  AND NOT a.attisdropped AND a.attgenerated = '' AND y.typname IN ('json', 'jsonb', 'text', 'varchar', 'bytea') \
@@ -112,7 +134,7 @@ impl Metastore {
             }
             Dialect::Mysql => {
                 "SELECT {text c.table_name} AS t, {text c.column_name} AS c, \
-                 CASE WHEN c.data_type LIKE '%blob' OR c.data_type = 'varbinary' THEN 1 ELSE 0 END AS b \
+                 CASE WHEN c.data_type LIKE '%blob' OR c.data_type = 'varbinary' THEN 1 WHEN c.data_type = 'json' THEN 2 ELSE 0 END AS b \
                  FROM information_schema.columns c JOIN information_schema.tables r \
                  ON r.table_schema = c.table_schema AND r.table_name = c.table_name AND r.table_type = 'BASE TABLE' \
                  WHERE c.table_schema = database() AND coalesce(c.generation_expression, '') = '' \
@@ -125,11 +147,14 @@ impl Metastore {
         let mut tables = BTreeMap::<String, Vec<Column>>::new();
         for row in rows {
             let (table, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let is_binary =
-                row.try_get::<i64, _>(2).or_else(|_| row.try_get::<i32, _>(2).map(i64::from))? != 0;
+            let holds = match row.try_get::<i64, _>(2).or_else(|_| row.try_get::<i32, _>(2).map(i64::from))? {
+                0 => Holds::Text,
+                1 => Holds::Bytes,
+                _ => Holds::Json,
+            };
             // Names are pasted into the query.
             if is_plain(&table) && is_plain(&name) {
-                tables.entry(table).or_default().push(Column { name, is_binary });
+                tables.entry(table).or_default().push(Column { name, holds });
             }
         }
         Ok(tables)
@@ -141,15 +166,15 @@ impl Metastore {
         for column in columns {
             match in_part(table, &column.name) {
                 Part::Nothing => {}
-                Part::All => asked.push((&column.name, Form::Encrypted, self.is_encrypted(column))),
+                Part::All => asked.push((column, Form::Encrypted, self.is_encrypted(column))),
                 Part::Rows(which) => {
                     let condition = format!("{which} AND {}", self.is_encrypted(column));
-                    asked.push((&column.name, Form::Encrypted, condition));
+                    asked.push((column, Form::Encrypted, condition));
                 }
             }
             let typed = TYPED.iter().find(|(name, _)| *name == table && column.name == "json");
             if let (Some((_, which)), Some(clear)) = (typed, self.is_clear(column)) {
-                asked.push((&column.name, Form::ClearText, format!("{which} AND {clear}")));
+                asked.push((column, Form::ClearText, format!("{which} AND {clear}")));
             }
         }
         if asked.is_empty() {
@@ -159,7 +184,7 @@ impl Metastore {
             .iter()
             .map(|(_, _, condition)| format!("count(CASE WHEN {condition} THEN 1 END)"))
             .collect();
-        let query = format!("SELECT {} FROM {}", counts.join(", "), self.quoted(table));
+        let query = format!("SELECT {} FROM {}", counts.join(", "), self.dialect.quoted(table));
         let mut connection = self.patient().await?;
         let row = Statement::new(self.dialect, &query).row_within(&mut *connection, LIMIT).await;
         // It was told to wait for long: others shall not get it so.
@@ -169,7 +194,8 @@ impl Metastore {
         for (at, (column, form, _)) in asked.into_iter().enumerate() {
             let rows = u64::try_from(row.try_get::<i64, _>(at)?).unwrap_or_default();
             if rows > 0 {
-                found.push(Elsewhere { table: table.to_owned(), column: column.clone(), rows, form });
+                let (table, Column { name, holds }) = (table.to_owned(), column);
+                found.push(Elsewhere { table, column: name.clone(), rows, form, holds: *holds });
             }
         }
         Ok(found)
@@ -185,19 +211,12 @@ impl Metastore {
         Ok(connection)
     }
 
-    fn quoted(&self, name: &str) -> String {
-        match self.dialect {
-            Dialect::Mysql => format!("`{name}`"),
-            Dialect::Sqlite | Dialect::Postgres => format!("\"{name}\""),
-        }
-    }
-
     /// The condition that a column holds a token. Case counts, which it does not for `LIKE` everywhere.
     fn is_encrypted(&self, column: &Column) -> String {
-        let name = self.quoted(&column.name);
+        let name = self.dialect.quoted(&column.name);
         match self.dialect {
             Dialect::Sqlite => format!("instr(CAST({name} AS BLOB), CAST('{TOKEN}' AS BLOB)) > 0"),
-            Dialect::Postgres if column.is_binary => {
+            Dialect::Postgres if column.holds == Holds::Bytes => {
                 format!("position(convert_to('{TOKEN}', 'UTF8') IN {name}) > 0")
             }
             Dialect::Postgres => format!("CAST({name} AS text) LIKE '%{TOKEN}%'"),
@@ -207,7 +226,7 @@ impl Metastore {
 
     /// The condition that a document holds a secret as it was typed. SQLite, in which OpenMetadata has none, knows no patterns.
     fn is_clear(&self, column: &Column) -> Option<String> {
-        let name = self.quoted(&column.name);
+        let name = self.dialect.quoted(&column.name);
         match self.dialect {
             Dialect::Sqlite => None,
             Dialect::Postgres => Some(format!("CAST({name} AS text) ~* '{CLEAR}'")),

@@ -48,7 +48,7 @@ impl Metastore {
             // They become part of statements. To LIKE an underscore is any character.
             let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             if column.ends_with(ENDING) && is_plain(&table) && is_plain(&column) {
-                found.push(DocumentTable::of_texts(table, column));
+                found.push(DocumentTable::of_texts(table, column, false));
             }
         }
         Ok(found)
@@ -65,7 +65,7 @@ impl Metastore {
         }
         let columns = self.encrypted_columns().await?;
         let columns = columns.iter().filter(|column| column.name == table).map(DocumentTable::column);
-        let filled: Vec<String> = columns.map(|column| format!("{column} IS NOT NULL")).collect();
+        let filled: Vec<String> = columns.map(|column| format!("{{name {column}}} IS NOT NULL")).collect();
         let condition = if filled.is_empty() { "1 = 1".to_owned() } else { filled.join(" OR ") };
         let query = format!("SELECT count(*) FROM {table} WHERE {condition}");
         Ok(Some(self.sql(&query).count(&self.readers).await?))

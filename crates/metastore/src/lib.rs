@@ -23,7 +23,8 @@
 //!   truth as 0 or 1.
 //! - Between braces stands what differs: `{now}` is the database's clock in milliseconds, `{json}` the column `json` as text (give it a name:
 //!   `{json} AS document`) and `{text id}` any other, `{document}` a parameter that is a document, `{lock}` at the end of a `SELECT` keeps its rows from changing
-//!   until the transaction ends, `{lock now}` does so without waiting for anybody. A literal brace cannot be written.
+//!   until the transaction ends, `{lock now}` does so without waiting for anybody; `{name key}` is a name that can be any word, `{exact key}` such a
+//!   column as a text of which every byte counts. A literal brace cannot be written.
 //! - Truth is asked for with `IS TRUE` and `IS NOT TRUE`; texts, whole numbers and counts can be read. No `RETURNING`, no `LIMIT` in a
 //!   `DELETE` or `UPDATE`, no subquery on the table that is changed. PostgreSQL answers with column names in lower case: give a name to what has
 //!   others.

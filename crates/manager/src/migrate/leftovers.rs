@@ -173,7 +173,7 @@ impl Manager {
         let Search { found, unread } = self.store.secrets_elsewhere(&TABLES).await?;
         left.elsewhere = found
             .into_iter()
-            .map(|Elsewhere { table, column, rows, form }| LeftColumn {
+            .map(|Elsewhere { table, column, rows, form, .. }| LeftColumn {
                 table,
                 column,
                 rows,

@@ -18,7 +18,7 @@ async fn found(database: &TestDatabase, aside: &[&str]) -> Vec<String> {
     let search = database.open().await.secrets_elsewhere(aside).await.unwrap();
     assert_eq!(search.unread, []);
     let told =
-        |Elsewhere { table, column, rows, form }: Elsewhere| format!("{table}.{column} {rows} {form:?}");
+        |Elsewhere { table, column, rows, form, .. }: Elsewhere| format!("{table}.{column} {rows} {form:?}");
     search.found.into_iter().map(told).collect()
 }
 

@@ -109,6 +109,9 @@ fn tell(out: &mut impl Write, rotation: &Rotation, plan: bool, keys: usize) -> R
             )?;
         }
     }
+    for left in &rotation.left {
+        writeln!(out, "left as it is: {}: {}", left.place, left.reason)?;
+    }
     if rotation.reclaimed == Some(false) {
         writeln!(
             out,
