@@ -5,6 +5,7 @@ mod commands;
 mod folder;
 mod requests;
 mod scene;
+mod upkeep;
 mod vault;
 
 use reqwest::Method;
