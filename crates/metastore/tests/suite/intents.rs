@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use strongroom_metastore::testing::TestDatabase;
-use strongroom_metastore::{Before, Claim, IntentState, Opened};
+use strongroom_metastore::{Before, Claim, IntentState, NewIntent, Opened};
 use strongroom_secrets::SecretVersion;
 
 use crate::fixtures::{id, intent, name};
@@ -23,6 +23,7 @@ on_all! {
     a_dead_holders_intents_are_abandoned_at_once,
     a_claim_is_had_once,
     a_settled_intent_is_looked_at_again_and_then_forgotten,
+    a_guard_that_was_left_is_forgotten_though_nobody_looks_at_it_again,
 }
 
 fn claims(opened: Opened) -> Vec<Claim> {
@@ -140,6 +141,16 @@ async fn a_claim_is_had_once(database: &TestDatabase) {
     let claim = store.claim_intent(&found, "b", LEASE).await.unwrap().unwrap();
     assert_eq!(claim.number, 2);
     assert_eq!(store.claim_intent(&found, "c", LEASE).await.unwrap(), None);
+}
+
+async fn a_guard_that_was_left_is_forgotten_though_nobody_looks_at_it_again(database: &TestDatabase) {
+    let store = database.open().await;
+    let guard = NewIntent { vault: None, ..intent(1, "one") };
+    let held = claims(store.open_intents("a", &[guard], LEASE).await.unwrap());
+    assert!(store.settle_intent("a", held[0], LEASE).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    store.forget_settled(NO_TIME).await.unwrap();
+    assert_eq!(store.count_intents(IntentState::Settled).await.unwrap(), 0);
 }
 
 async fn a_settled_intent_is_looked_at_again_and_then_forgotten(database: &TestDatabase) {
