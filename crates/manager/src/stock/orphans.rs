@@ -81,8 +81,8 @@ impl Orphan {
 }
 
 impl Manager {
-    /// Settles what a migration, or a deletion of orphans, left half-way. The caller holds the migration lock, so whoever it was is
-    /// dead.
+    /// Settles what a migration, a deletion of orphans or an acceptance left half-way. The caller holds the migration lock, so whoever
+    /// it was is dead.
     ///
     /// # Errors
     /// If the database fails.

@@ -47,6 +47,10 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
         false => None,
     };
     let manager = &installation.manager;
+    if args.accept {
+        // We hold the lock, so whoever left something half-way under it is dead; a name that is in hand is not taken for drift.
+        manager.settle_dead_migrations().await?;
+    }
     let selection = args.selection.selection();
     let progress = Progress::new("verifying", "entities", true).under(lock.as_ref());
     progress.total(manager.count_stock(&selection).await?);
