@@ -119,6 +119,7 @@ impl Manager {
 
     async fn mark_settled(&self, intent: &Intent, recheck: Duration) -> Result<(), WriteError> {
         self.store.settle_intent(&self.holder, intent.claim, recheck).await?;
+        reach(Step::IntentSettled);
         Ok(())
     }
 
@@ -136,13 +137,17 @@ impl Manager {
         };
         let opened = self.store.open_intents(&self.holder, &[guard], self.timing.lease).await?;
         let Opened::All(claims) = opened else { return Ok(()) };
+        reach(Step::IntentsOpened);
         let done = match claims.first() {
             Some(claim) => self.put_right(vault, settled, &self.lease_on(*claim)).await,
             None => Ok(()),
         };
         self.release(&claims).await?;
         match done {
-            Ok(()) => self.store.rechecked(settled.claim.id).await?,
+            Ok(()) => {
+                self.store.rechecked(settled.claim.id).await?;
+                reach(Step::IntentRechecked);
+            }
             Err(error) => {
                 tracing::warn!(name = %settled.name, %error, "a settled write could not be looked at again; it will be tried again");
             }

@@ -175,6 +175,7 @@ impl Manager {
                 transaction.insert(kind, &hash, document).await?;
             }
         }
+        reach(Step::RowsUpdated);
         if let Some(history) = storing.history {
             transaction.keep_version(kind, id, history).await?;
         }
@@ -187,6 +188,7 @@ impl Manager {
         }
         let dropped = self.write_owners(transaction, storing).await?;
         if let Some(run) = storing.run {
+            reach(Step::OwnersWritten);
             let entries: Vec<JournalEntry> = storing.placed.iter().map(journal_entry).collect();
             transaction.journal(run, &entries).await?;
         }
@@ -283,6 +285,7 @@ impl Manager {
             return Err(WriteError::NotFound);
         }
         transaction.delete(kind, id).await?;
+        reach(Step::RowsUpdated);
         transaction.forget_history(id).await?;
         transaction.unrelate(id).await?;
         transaction.put_own_references(id, &[]).await?;

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use strongroom_secrets::SecretValue;
 use tempfile::TempDir;
 
+use crate::schema::MIGRATIONS;
 use crate::{Access, Location, Metastore, Options, Server, ServerKind, Tls, TlsMode};
 
 /// Tests that run beside each other need few connections each.
@@ -105,6 +106,29 @@ impl TestDatabase {
     pub async fn open(&self) -> Metastore {
         let options = Options::new(self.location.clone(), Access::Create);
         Metastore::open(&options).await.expect("a new database opens")
+    }
+
+    /// Takes all rows out of all tables but [`MIGRATIONS`]: faster by far than to make a new database.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub async fn clear(&self) {
+        let tables = match self.kind {
+            Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+            Kind::Postgres => {
+                "SELECT CAST(table_name AS text) FROM information_schema.tables \
+                 WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+            }
+            Kind::Mysql | Kind::MariaDb => {
+                "SELECT CAST(table_name AS char) FROM information_schema.tables \
+                 WHERE table_schema = database() AND table_type = 'BASE TABLE'"
+            }
+        };
+        let tables = self.texts(tables).await.into_iter().filter(|table| table != MIGRATIONS);
+        let statements: Vec<String> = tables.map(|table| format!("DELETE FROM {table};")).collect();
+        if !statements.is_empty() {
+            self.run(&statements.join("\n")).await;
+        }
     }
 
     /// Runs statements in the database's own SQL, beside the metastore.

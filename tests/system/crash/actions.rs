@@ -1,18 +1,16 @@
-//! A renaming, a rollback, a cleaning and a move from one Key Vault to another are killed at each of their steps, and run again.
+//! What else `migrate-secrets` does is killed at each of its steps, and run again: a renaming, a rollback, a cleaning, a move from one
+//! Key Vault to another, one to a folder of files, and from there back to the database.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use strongroom_entities::reference::{self, FieldText};
-use strongroom_entities::{EntityKind, FernetKeys, name_hash};
 use strongroom_manager::crash::Step;
 use strongroom_metastore::testing::Kind;
-use strongroom_metastore::{Access, IntentState, Metastore};
-use strongroom_tests::api;
-use strongroom_tests::fixtures::services;
-use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
-use strongroom_tests::vault::OFFICER;
-use strongroom_tests::{Database, Finished, Program, VaultServer, scratch};
-use tempfile::TempDir;
+use strongroom_tests::metadata::configuration;
+use strongroom_tests::{VaultServer, scratch};
+
+use super::installation::{Ground, Installation};
+use super::on_three;
+use super::steps::{PLACING, RECLAIMING, RUN, STORING, others};
 
 const COUNT: u32 = 3;
 
@@ -30,190 +28,152 @@ pub(super) enum Action {
     Clean,
     /// From one Key Vault to another.
     ToOtherVault,
+    /// From a Key Vault to a folder of files.
+    ToFiles,
+    /// From a folder of files back to the database.
+    BackFromFiles,
 }
 
-const WRITING: &[Step] = &[
-    Step::IntentsOpened,
-    Step::BeforeRecorded,
-    Step::VersionWritten,
-    Step::VersionVerified,
-    Step::DocumentStored,
-    Step::Committed,
-];
+impl Action {
+    pub(super) const ALL: &[Self] =
+        &[Self::Rename, Self::RollBack, Self::Clean, Self::ToOtherVault, Self::ToFiles, Self::BackFromFiles];
 
-/// The actions, with the steps that each passes.
-pub(super) const ALL: &[(Action, &[Step])] = &[
-    (Action::Rename, WRITING),
-    (Action::RollBack, &[Step::IntentsOpened, Step::DocumentStored, Step::Committed]),
-    (Action::Clean, &[Step::IntentsOpened, Step::OldSecretDeleted]),
-    (Action::ToOtherVault, WRITING),
-];
+    /// The steps that it passes. It is killed at each of them.
+    pub(super) fn passed(self) -> Vec<Step> {
+        match self {
+            Self::Rename | Self::ToOtherVault | Self::ToFiles => {
+                [PLACING, STORING, &[Step::VersionVerified, Step::OwnersWritten]].concat()
+            }
+            Self::RollBack | Self::BackFromFiles => {
+                [STORING, &[Step::IntentsOpened, Step::OwnersWritten]].concat()
+            }
+            Self::Clean => vec![Step::IntentsOpened, Step::OldSecretDeleted, Step::IntentReleased],
+        }
+    }
 
-struct Scene {
-    folder: TempDir,
-    database: Database,
-    vault: VaultServer,
-    other: VaultServer,
-    _other_folder: TempDir,
-    keys: FernetKeys,
-    configuration: Value,
+    /// Those that it passes as any run does, at which [`super::migration`] kills.
+    fn spared(self) -> Vec<Step> {
+        match self {
+            Self::Rename | Self::ToOtherVault | Self::ToFiles => [RUN, RECLAIMING].concat(),
+            Self::RollBack | Self::Clean | Self::BackFromFiles => RUN.to_vec(),
+        }
+    }
 }
 
-impl Scene {
-    /// Services whose passwords a run has moved into a Key Vault, and another vault that is empty.
-    async fn set_up(kind: Kind) -> Self {
-        let (folder, other_folder) = (scratch(), scratch());
-        let vault = VaultServer::start(folder.path()).await;
-        let other = VaultServer::start(other_folder.path()).await;
-        let (database, key, keys) = Database::with_services(kind, folder.path(), COUNT).await;
-        let mut configuration = configuration(&vault, key.expose());
-        configuration["database"] = database.section.clone();
-        let scene = Self { folder, database, vault, other, _other_folder: other_folder, keys, configuration };
-        write_configuration(scene.folder.path(), &scene.configuration);
-        let _ = scene.migrate(&[], None).await.ended_with(0);
-        scene
-    }
-
-    async fn migrate(&self, arguments: &[&str], dies_at: Option<Step>) -> Finished {
-        let fail_point = dies_at.map(|step| format!("{}=return", step.name()));
-        Program::new(self.folder.path())
-            .args(["migrate-secrets", "-c", CONFIG, "--data-dir", "data", "--json"])
-            .args(arguments)
-            .envs(fail_point.map(|point| ("FAILPOINTS", point)))
-            .run()
-            .await
-    }
-
-    /// Prepares an action, and answers with its arguments.
-    async fn prepare(&self, action: Action) -> Vec<String> {
-        let mut changed = self.configuration.clone();
-        match action {
-            Action::RollBack => {
-                let status = self.migrate(&["--status"], None).await.ended_with(0).json();
-                return vec!["--rollback".to_owned(), status["runs"][0]["run"].as_str().unwrap().to_owned()];
-            }
-            Action::Rename | Action::Clean => {
-                changed["secretsManagerConfiguration"]["prefix"] = json!("acme");
-                write_configuration(self.folder.path(), &changed);
-            }
-            Action::ToOtherVault => {
-                let other = strongroom_tests::metadata::configuration(&self.other, "");
-                let old = self.configuration.to_string();
-                std::fs::write(self.folder.path().join(OLD_CONFIG), old).unwrap();
-                changed["secretsManagerConfiguration"] = other["secretsManagerConfiguration"].clone();
-                write_configuration(self.folder.path(), &changed);
-                return vec!["--from".to_owned(), OLD_CONFIG.to_owned()];
-            }
+/// Moves the values of an installation into its Key Vault, prepares an action, and answers how it is asked for.
+async fn prepare(installation: &Installation<'_>, action: Action, other: &VaultServer) -> Vec<String> {
+    const MIGRATE: &[&str] = &["migrate-secrets"];
+    let change_to = |manager: &str| {
+        let manager = json!(manager);
+        installation
+            .configure(|settings| settings["secretsManagerConfiguration"]["secretsManager"] = manager);
+    };
+    let rename = || {
+        let prefix = json!(format!("new-{}", installation.prefix()));
+        installation.configure(|settings| settings["secretsManagerConfiguration"]["prefix"] = prefix);
+    };
+    installation.run(MIGRATE).await;
+    let arguments = match action {
+        Action::Rename => {
+            rename();
+            vec!["--rename".to_owned()]
         }
-        if action == Action::Rename {
-            return vec!["--rename".to_owned()];
+        Action::Clean => {
+            rename();
+            installation.run(&["migrate-secrets", "--rename"]).await;
+            vec!["--clean".to_owned()]
         }
-        let _ = self.migrate(&["--rename"], None).await.ended_with(0);
-        vec!["--clean".to_owned()]
-    }
-
-    async fn store(&self) -> Metastore {
-        self.database.open(Access::ReadOnly).await
-    }
-
-    /// Insists that each password field resolves to its value, wherever that is kept now.
-    async fn assert_nothing_lost(&self, when: &str) {
-        let store = self.store().await;
-        for number in 1..=COUNT {
-            let hash = name_hash(&services::name(number));
-            let row = store.get_by_hash(EntityKind::DatabaseService, &hash).await.unwrap().unwrap();
-            let value = match reference::classify(api::password(&row.json).as_str().unwrap()) {
-                FieldText::Fernet(token) => self.keys.decrypt(token).unwrap().expose().to_owned(),
-                FieldText::Reference(reference) => {
-                    let name = reference.name();
-                    let owner = store.owner(name).await.unwrap().unwrap();
-                    let version = owner.version.as_str();
-                    // The version that was committed says which of the two vaults counts.
-                    match self.version(&self.vault, name.as_str(), version).await {
-                        Some(value) => value,
-                        None => self.version(&self.other, name.as_str(), version).await.expect(when),
-                    }
-                }
-                other => panic!("{when}: {other:?}"),
-            };
-            assert_eq!(value, services::password(number), "{when}");
+        Action::RollBack => {
+            let status = installation.run(&["migrate-secrets", "--status"]).await;
+            vec!["--rollback".to_owned(), status["runs"][0]["run"].as_str().unwrap().to_owned()]
         }
-        store.close().await;
-    }
+        Action::ToOtherVault => {
+            installation.configure(|settings| {
+                let old = settings.to_string();
+                std::fs::write(installation.folder().join(OLD_CONFIG), old).unwrap();
+                let mut section = configuration(other, "")["secretsManagerConfiguration"].take();
+                section["prefix"] = installation.prefix().into();
+                settings["secretsManagerConfiguration"] = section;
+            });
+            vec!["--from".to_owned(), OLD_CONFIG.to_owned()]
+        }
+        Action::ToFiles => {
+            change_to("managed-file");
+            Vec::new()
+        }
+        Action::BackFromFiles => {
+            change_to("managed-file");
+            installation.run(MIGRATE).await;
+            change_to("db");
+            Vec::new()
+        }
+    };
+    [vec!["migrate-secrets".to_owned()], arguments].concat()
+}
 
-    async fn version(&self, vault: &VaultServer, name: &str, version: &str) -> Option<String> {
-        let request = vault.request(&OFFICER, Method::GET, &format!("/secrets/{name}/{version}")).await;
-        let answer = request.send().await.unwrap();
-        let found = answer.status() == 200;
-        let body: Value = answer.json().await.unwrap();
-        found.then(|| body["value"].as_str().unwrap().to_owned())
+/// Insists that an action is done: where the rows lead, and what is in the vaults.
+async fn assert_done(installation: &Installation<'_>, action: Action, other: &VaultServer, when: &str) {
+    let ledger = installation.ledger();
+    assert_eq!(ledger.open_intents().await, 0, "{when}");
+    let back = matches!(action, Action::RollBack | Action::BackFromFiles);
+    for (field, text) in ledger.texts().await {
+        match reference::classify(&text) {
+            FieldText::Fernet(_) if back => {}
+            FieldText::Reference(_) if !back => {}
+            other => panic!("{when}: {field} holds {other:?}"),
+        }
     }
-
-    async fn assert_done(&self, action: Action, when: &str) {
-        let store = self.store().await;
-        assert_eq!(store.count_intents(IntentState::Open).await.unwrap(), 0, "{when}");
-        store.close().await;
-        let count = COUNT as usize;
-        let (here, there) = (self.vault.names().await, self.other.names().await);
-        let renamed = here.iter().filter(|name| name.starts_with("acme-")).count();
-        let expected = match action {
-            Action::Rename => (2 * count, count, 0),
-            Action::RollBack => (count, 0, 0),
-            Action::Clean => (count, count, 0),
-            Action::ToOtherVault => (count, 0, count),
-        };
-        assert_eq!((here.len(), renamed, there.len()), expected, "{when}: {here:?} {there:?}");
-    }
+    let begin_with = |names: Vec<String>, prefix: &str| {
+        let prefix = format!("{prefix}-openmetadata-");
+        names.iter().filter(|name| name.starts_with(&prefix)).count()
+    };
+    let (old, new) = (installation.prefix(), format!("new-{}", installation.prefix()));
+    let here = installation.vault().names().await;
+    let found = (begin_with(here.clone(), old), begin_with(here, &new), begin_with(other.names().await, old));
+    let count = COUNT as usize;
+    let expected = match action {
+        Action::Rename => (count, count, 0),
+        Action::Clean => (0, count, 0),
+        Action::ToOtherVault => (count, 0, count),
+        Action::RollBack | Action::ToFiles | Action::BackFromFiles => (count, 0, 0),
+    };
+    assert_eq!(found, expected, "{when}: secrets under the old name, under the new one, in the other vault");
 }
 
 async fn killed_at_each_step(kind: Kind, action: Action) {
-    let (_, steps) = ALL.iter().find(|(listed, _)| *listed == action).unwrap();
-    for step in *steps {
-        let scene = Scene::set_up(kind).await;
-        let arguments = scene.prepare(action).await;
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let killed = scene.migrate(&arguments, Some(*step)).await;
+    let other_folder = scratch();
+    let other = VaultServer::start(other_folder.path()).await;
+    let mut ground = Ground::new(kind).await;
+    let passed = action.passed();
+    for step in passed.iter().copied().map(Some).chain([None]) {
+        let mut installation = ground.installation(step.map_or("undisturbed", Step::name)).await;
+        installation.add_vault(&other).await;
+        let values = installation.fill(COUNT).await;
+        let command = prepare(&installation, action, &other).await;
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        let Some(step) = step else {
+            let allowed = [&passed[..], &action.spared()].concat();
+            let _ = installation.program_until(&command, &others(&allowed)).run().await.ended_with(0);
+            assert_done(&installation, action, &other, "undisturbed").await;
+            continue;
+        };
+        installation.die(&command, step, 1).await;
         let when = format!("{action:?} killed at {} on {kind:?}", step.name());
-        assert_eq!(killed.code, None, "it was not {when}: {}{}", killed.stdout, killed.stderr);
-        scene.assert_nothing_lost(&when).await;
-        let report = scene.migrate(&arguments, None).await.ended_with(0).json();
+        installation.assert_values(&values, &when).await;
+        let report: Value = installation.run(&command).await;
         assert_eq!(report["entities"]["failed"], 0, "{when}: {report}");
-        scene.assert_nothing_lost(&when).await;
-        scene.assert_done(action, &when).await;
-        let again = scene.migrate(&arguments, None).await.ended_with(0).json();
-        let done = [&again["entities"]["changed"], &again["secrets"]["written"]];
-        assert_eq!(done, [&json!(0), &json!(0)], "{when}: {again}");
-        scene.assert_nothing_lost(&when).await;
+        installation.assert_values(&values, &when).await;
+        assert_done(&installation, action, &other, &when).await;
+        installation.assert_done(&command, &when).await;
+        installation.assert_values(&values, &when).await;
     }
 }
 
-/// Makes a test of each action, for each database.
-macro_rules! killed {
-    ($($name:ident: $action:ident),+ $(,)?) => {
-        $(mod $name {
-            use super::{Action, Kind, killed_at_each_step};
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                killed_at_each_step(Kind::Sqlite, Action::$action).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgresql() {
-                killed_at_each_step(Kind::Postgres, Action::$action).await;
-            }
-
-            #[tokio::test]
-            async fn on_mysql() {
-                killed_at_each_step(Kind::Mysql, Action::$action).await;
-            }
-        })+
-    };
-}
-
-killed! {
-    a_renaming_that_is_killed_goes_on: Rename,
-    a_rollback_that_is_killed_goes_on: RollBack,
-    a_cleaning_that_is_killed_goes_on: Clean,
-    a_move_from_one_key_vault_to_another_that_is_killed_goes_on: ToOtherVault,
+on_three! {
+    a_renaming_that_is_killed_goes_on: killed_at_each_step(Action::Rename),
+    a_rollback_that_is_killed_goes_on: killed_at_each_step(Action::RollBack),
+    a_cleaning_that_is_killed_goes_on: killed_at_each_step(Action::Clean),
+    a_move_from_one_key_vault_to_another_that_is_killed_goes_on: killed_at_each_step(Action::ToOtherVault),
+    a_move_from_a_key_vault_to_files_that_is_killed_goes_on: killed_at_each_step(Action::ToFiles),
+    a_return_from_files_to_the_database_that_is_killed_goes_on: killed_at_each_step(Action::BackFromFiles),
 }

@@ -7,61 +7,44 @@ use serde_json::json;
 use strongroom_entities::{EntityKind, name_hash};
 use strongroom_manager::crash::Step;
 use strongroom_metastore::testing::Kind;
-use strongroom_metastore::{Access, CopyTable, Location, Metastore, Options};
+use strongroom_metastore::{Access, CopyTable, Location};
 use strongroom_secrets::random::SequentialRandom;
 use strongroom_secrets::{Random, SecretValue};
+use strongroom_tests::VaultServer;
 use strongroom_tests::vault::OFFICER;
-use strongroom_tests::{VaultServer, scratch};
 
-use super::installation::{Installation, Values, label};
+use super::installation::{Ground, Installation};
+use super::ledger::{Values, label};
+use super::on_three;
+use super::steps::{PLACING, RECLAIMING, RUN, STORING, others};
 
-/// What a migration that is killed finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    /// Nothing that was left half-way.
-    Fresh,
-    /// What another left half-way, which it settles first.
-    Resumed,
+/// What is run, and killed. What others own nowhere is taken over.
+const MIGRATE: &[&str] = &["migrate-secrets", "--adopt"];
+
+/// The steps that a migration passes which finds nothing that was left half-way. It is killed at each of them.
+pub(super) fn passed() -> Vec<Step> {
+    let own = [
+        Step::SecretRecovered,
+        Step::SecretAdopted,
+        Step::VersionVerified,
+        Step::OwnersWritten,
+        Step::HistoryScrubbed,
+        Step::HistoryCommitted,
+    ];
+    [RUN, RECLAIMING, PLACING, STORING, &own].concat()
 }
 
-impl Start {
-    pub(super) const ALL: &[Self] = &[Self::Fresh, Self::Resumed];
+/// Those of them that it passes once only. All others it passes three times at least: each kind of services is a batch of its own.
+const ONCE: &[Step] = &[Step::RunBegun, Step::RunEnded, Step::RoomReclaimed, Step::ReclaimNoted];
 
-    /// The steps at which it is not killed. A fresh one does not pass them; a resumed one is fresh once it has settled.
-    pub(super) fn spared(self) -> &'static [Step] {
-        use Step::*;
-        match self {
-            Self::Fresh => &[
-                SecretDeleted,
-                IntentClaimed,
-                OlderVersionSet,
-                VaultPutRight,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-            ],
-            Self::Resumed => &[
-                IntentsOpened,
-                BeforeRecorded,
-                SecretRecovered,
-                SecretAdopted,
-                VersionWritten,
-                VersionVerified,
-                DocumentStored,
-                Committed,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-                HistoryScrubbed,
-                HistoryCommitted,
-            ],
-        }
-    }
-
-    fn steps(self) -> impl Iterator<Item = Step> {
-        Step::ALL.iter().copied().filter(move |step| !self.spared().contains(step))
-    }
-}
+/// The steps that it passes besides while it settles what another left.
+pub(super) const SETTLING: &[Step] = &[
+    Step::IntentClaimed,
+    Step::SecretDeleted,
+    Step::OlderVersionSet,
+    Step::VaultPutRight,
+    Step::IntentSettled,
+];
 
 /// Kinds of services, of which each makes a batch; a connection type of each, and two of its secret fields.
 const KINDS: &[(EntityKind, &str, [&str; 2])] = &[
@@ -96,8 +79,7 @@ enum Found {
 /// Fills the database of an installation, and the vault with what the migration will find there. Answers what the fields
 /// resolve to. No two have the same value.
 async fn prepare(installation: &Installation<'_>) -> Values {
-    let options = Options::new(installation.location(), Access::Create);
-    let metastore = Metastore::open(&options).await.unwrap();
+    let metastore = installation.open(Access::Create).await;
     let random: &dyn Random = &SequentialRandom::default();
     let mut values = Values::new();
     let mut transaction = metastore.begin().await.unwrap();
@@ -109,7 +91,7 @@ async fn prepare(installation: &Installation<'_>) -> Values {
                 let value = format!("the dummy {field} of the {kind} {service}");
                 let name = installation.secret_name(*kind, service, field);
                 stand_in(installation.vault(), &name, &value, *found).await;
-                config[*field] = installation.keys().encrypt(&SecretValue::new(value.as_str())).into();
+                config[*field] = installation.keys().1.encrypt(&SecretValue::new(value.as_str())).into();
                 values.insert(label(*kind, service, &format!("connection.config.{field}")), value);
             }
             let document = json!({
@@ -138,18 +120,19 @@ async fn prepare(installation: &Installation<'_>) -> Values {
 
 /// An earlier document of a service that is gone by now.
 fn old_version(installation: &Installation<'_>, number: u32) -> serde_json::Value {
-    let password = installation.keys().encrypt(&SecretValue::new(format!("{OLD}{number}")));
+    let password = installation.keys().1.encrypt(&SecretValue::new(format!("{OLD}{number}")));
     json!({"name": "gone", "serviceType": "Snowflake", "connection": {"config": {"password": password}}, "version": number})
 }
 
 /// Insists that no earlier document holds a password.
 async fn assert_scrubbed(installation: &Installation<'_>, when: &str) {
     let texts: Vec<String> = match installation.location() {
+        // Whatever the file still holds.
         Location::Sqlite(file) => vec![String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()],
-        server => {
-            let store = Metastore::open(&Options::new(server, Access::ReadOnly)).await.unwrap();
+        Location::Server(_) => {
+            let store = installation.ledger().open().await;
             let copies = store.copies(CopyTable::Versions, &[], None, VERSIONS).await.unwrap();
-            store.close().await;
+            installation.ledger().close(store).await;
             copies.into_iter().map(|copy| copy.text).collect()
         }
     };
@@ -157,7 +140,7 @@ async fn assert_scrubbed(installation: &Installation<'_>, when: &str) {
         for (at, _) in text.match_indices("gAAAAA") {
             let is_of_token = |c: &char| c.is_ascii_alphanumeric() || "-_=".contains(*c);
             let token: String = text[at..].chars().take_while(is_of_token).collect();
-            let opened = installation.keys().decrypt(&token);
+            let opened = installation.keys().1.decrypt(&token);
             assert!(opened.is_err(), "{when}: the database still holds a token that opens");
         }
     }
@@ -182,100 +165,68 @@ async fn stand_in(vault: &VaultServer, name: &str, value: &str, found: Found) {
 
 /// Runs the migration to its end, and insists that all is as if it had never been killed.
 async fn assert_converges(installation: &Installation<'_>, values: &Values, when: &str) {
-    assert_eq!(installation.values().await, *values, "{when}: no value may be lost before it is run again");
-    installation.migrate().await;
-    assert_eq!(installation.values().await, *values, "{when}");
+    installation.assert_values(values, &format!("{when}: no value may be lost before it is run again")).await;
+    installation.run(MIGRATE).await;
+    installation.assert_values(values, when).await;
     installation.assert_settled(&BTreeSet::new()).await;
     assert_scrubbed(installation, when).await;
-    let again = installation.migrate().await;
-    assert_eq!(
-        (&again["entities"]["changed"], &again["secrets"]["written"]),
-        (&json!(0), &json!(0)),
-        "{when}"
-    );
-    let found = KINDS.len() * SERVICES.len();
-    assert_eq!(
-        (&again["entities"]["seen"], &again["entities"]["failed"]),
-        (&json!(found), &json!(0)),
-        "{when}"
-    );
 }
 
-/// Kills migrations when they pass each step for the `passing`th time. Each kind of services is a batch of its own, so every
-/// step is passed three times at least.
+/// Insists that nothing is left to do.
+async fn assert_done(installation: &Installation<'_>, when: &str) {
+    let again = installation.assert_done(MIGRATE, when).await;
+    let found = (&again["entities"]["seen"], &again["entities"]["failed"]);
+    assert_eq!(found, (&json!(KINDS.len() * SERVICES.len()), &json!(0)), "{when}");
+}
+
+/// Kills migrations when they pass each step for the `passing`th time.
 async fn killed_at_each_step(kind: Kind, passing: u32) {
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    for step in Start::Fresh.steps() {
-        let installation = Installation::on(kind, folder.path(), &vault, step.name()).await;
+    let mut ground = Ground::new(kind).await;
+    for step in passed().into_iter().filter(|step| passing == 1 || !ONCE.contains(step)) {
+        let installation = ground.installation(step.name()).await;
         let values = prepare(&installation).await;
-        installation.die_while_migrating(step, passing).await;
+        installation.die(MIGRATE, step, passing).await;
         let when = format!("killed at passing {passing} of {} on {kind:?}", step.name());
         assert_converges(&installation, &values, &when).await;
+        if passing == 1 {
+            assert_done(&installation, &when).await;
+        }
     }
 }
 
 /// Kills migrations while they settle what another left.
 async fn killed_at_each_step_of_settling(kind: Kind) {
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    for step in Start::Resumed.steps() {
-        let installation = Installation::on(kind, folder.path(), &vault, step.name()).await;
+    let mut ground = Ground::new(kind).await;
+    for step in SETTLING {
+        let installation = ground.installation(step.name()).await;
         let values = prepare(&installation).await;
         // By then every value of a batch is in the vault.
-        installation.die_while_migrating(Step::DocumentStored, 1).await;
-        installation.die_while_migrating(step, 1).await;
+        installation.die(MIGRATE, Step::DocumentStored, 1).await;
+        installation.die(MIGRATE, *step, 1).await;
         let when = format!("killed at {} of settling on {kind:?}", step.name());
         assert_converges(&installation, &values, &when).await;
+        assert_done(&installation, &when).await;
     }
 }
 
-#[tokio::test]
-async fn killed_at_the_first_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(Kind::Sqlite, 1).await;
+on_three! {
+    killed_at_the_first_passing_of_a_step_it_goes_on: killed_at_each_step(1),
+    killed_at_the_second_passing_of_a_step_it_goes_on: killed_at_each_step(2),
+    killed_at_the_third_passing_of_a_step_it_goes_on: killed_at_each_step(3),
+    killed_while_it_settles_what_another_left_it_goes_on: killed_at_each_step_of_settling(),
 }
 
 #[tokio::test]
-async fn killed_at_the_second_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(Kind::Sqlite, 2).await;
+async fn killed_at_a_step_on_mariadb_it_goes_on() {
+    killed_at_each_step(Kind::MariaDb, 1).await;
 }
 
 #[tokio::test]
-async fn killed_at_the_third_passing_of_a_step_it_goes_on() {
-    killed_at_each_step(Kind::Sqlite, 3).await;
-}
-
-#[tokio::test]
-async fn killed_at_a_step_on_postgresql_it_goes_on() {
-    killed_at_each_step(Kind::Postgres, 2).await;
-}
-
-#[tokio::test]
-async fn killed_at_a_step_on_mysql_it_goes_on() {
-    killed_at_each_step(Kind::Mysql, 2).await;
-}
-
-#[tokio::test]
-async fn killed_while_it_settles_what_another_left_it_goes_on() {
-    killed_at_each_step_of_settling(Kind::Sqlite).await;
-}
-
-#[tokio::test]
-async fn killed_while_it_settles_on_postgresql_it_goes_on() {
-    killed_at_each_step_of_settling(Kind::Postgres).await;
-}
-
-#[tokio::test]
-async fn killed_while_it_settles_on_mysql_it_goes_on() {
-    killed_at_each_step_of_settling(Kind::Mysql).await;
-}
-
-#[tokio::test]
-async fn undisturbed_it_does_not_pass_the_steps_of_settling() {
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    let installation = Installation::new(folder.path(), &vault, "undisturbed").await;
+async fn undisturbed_it_passes_no_other_step() {
+    let mut ground = Ground::new(Kind::Sqlite).await;
+    let installation = ground.installation("undisturbed").await;
     let values = prepare(&installation).await;
-    let _ = installation.migration_until(Start::Fresh.spared()).run().await.ended_with(0);
+    let _ = installation.program_until(MIGRATE, &others(&passed())).run().await.ended_with(0);
     assert_converges(&installation, &values, "undisturbed").await;
+    assert_done(&installation, "undisturbed").await;
 }

@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
 
-use serde_json::json;
-use strongroom_entities::EntityKind;
+use strongroom_metastore::testing::Kind;
 use strongroom_secrets::Random;
 use strongroom_secrets::random::SystemRandom;
-use strongroom_tests::fixtures::services;
-use strongroom_tests::{VaultServer, scratch};
 use tokio::time::{Instant, sleep};
 
-use super::installation::{Installation, Values, label};
+use super::installation::Ground;
+use super::on_three;
 
 /// Says from which seed the moments come: for trying once more what a failed test printed.
 const SEED: &str = "STRONGROOM_TEST_SEED";
 const SERVICES: u32 = 60;
 const ROUNDS: u32 = 5;
+const MIGRATE: &[&str] = &["migrate-secrets"];
 
 /// A number that looks random, made from a seed and a round (the finalizer of SplitMix64), as a part of the whole.
 fn part(seed: u64, round: u32) -> f64 {
@@ -40,49 +39,35 @@ fn seed() -> u64 {
     seed
 }
 
-async fn prepare<'a>(
-    folder: &std::path::Path,
-    vault: &'a VaultServer,
-    name: &str,
-) -> (Installation<'a>, Values) {
-    let installation = Installation::new(folder, vault, name).await;
-    services::metastore_with_services(&installation.database(), SERVICES, installation.keys()).await;
-    let field = "connection.config.authType.password";
-    let value = |number| {
-        let service = services::name(number);
-        (label(EntityKind::DatabaseService, &service, field), services::password(number))
-    };
-    (installation, (1..=SERVICES).map(value).collect())
-}
-
-#[tokio::test]
-async fn a_migration_that_is_killed_at_any_moment_goes_on_when_it_is_run_again() {
+async fn killed_at_any_moment(kind: Kind) {
     let seed = seed();
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    let (undisturbed, values) = prepare(folder.path(), &vault, "undisturbed").await;
-    let start = Instant::now();
-    undisturbed.migrate().await;
-    let whole = start.elapsed();
-    assert_eq!(undisturbed.values().await, values);
-
+    let mut ground = Ground::new(kind).await;
+    let whole = {
+        let undisturbed = ground.installation("undisturbed").await;
+        let values = undisturbed.fill(SERVICES).await;
+        let start = Instant::now();
+        undisturbed.run(MIGRATE).await;
+        let whole = start.elapsed();
+        undisturbed.assert_values(&values, "undisturbed").await;
+        whole
+    };
     for round in 1..=ROUNDS {
-        let (installation, values) = prepare(folder.path(), &vault, &format!("round{round}")).await;
+        let installation = ground.installation(&format!("round{round}")).await;
+        let values = installation.fill(SERVICES).await;
         let delay: Duration = whole.mul_f64(part(seed, round));
-        let mut running = installation.migration().start(installation.folder(), "killed");
+        let mut running = installation.program(MIGRATE).start(installation.folder(), "killed");
         sleep(delay).await;
         running.kill();
-        let when = format!("{SEED}={seed}, killed after {delay:?} of {whole:?}");
-        assert_eq!(installation.values().await, values, "{when}: no value may be lost");
+        let when = format!("{SEED}={seed}, killed after {delay:?} of {whole:?} on {kind:?}");
+        installation.assert_values(&values, &format!("{when}: no value may be lost")).await;
 
-        installation.migrate().await;
-        assert_eq!(installation.values().await, values, "{when}");
+        installation.run(MIGRATE).await;
+        installation.assert_values(&values, &when).await;
         installation.assert_settled(&BTreeSet::new()).await;
-        let again = installation.migrate().await;
-        assert_eq!(
-            (&again["entities"]["changed"], &again["secrets"]["written"]),
-            (&json!(0), &json!(0)),
-            "{when}"
-        );
+        installation.assert_done(MIGRATE, &when).await;
     }
+}
+
+on_three! {
+    a_migration_that_is_killed_at_any_moment_goes_on_when_it_is_run_again: killed_at_any_moment(),
 }

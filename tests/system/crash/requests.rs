@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use strongroom_entities::EntityKind;
 use strongroom_manager::crash::Step;
+use strongroom_metastore::testing::Kind;
+use strongroom_tests::MetadataServer;
 use strongroom_tests::api::{SERVICES, postgres};
-use strongroom_tests::{MetadataServer, VaultServer, scratch};
 
-use super::installation::{Installation, Values, label};
+use super::installation::{Ground, Installation};
+use super::ledger::{Values, label};
+use super::on_three;
+use super::steps::{PLACING, STORING, others};
 
 const OLD: &str = "the old dummy password";
 const NEW: &str = "the new dummy password";
@@ -28,6 +31,8 @@ pub(super) enum Request {
     CreateOverDeleted,
     /// The same, where a secret that nobody owns has the name and the value.
     CreateByAdopting,
+    /// The same, where a secret that nobody owns has the name and another value: it is refused.
+    CreateInVain,
     /// Another password for a service, as a PUT.
     Put,
     /// Another password for a service, as a PATCH.
@@ -43,72 +48,22 @@ impl Request {
         Self::Create,
         Self::CreateOverDeleted,
         Self::CreateByAdopting,
+        Self::CreateInVain,
         Self::Put,
         Self::Patch,
         Self::Clear,
         Self::Delete,
     ];
 
-    /// The steps that it does not pass. It has to pass all others.
-    pub(super) fn spared(self) -> &'static [Step] {
+    /// The steps that it passes. The server is killed at each of them.
+    pub(super) fn passed(self) -> Vec<Step> {
         use Step::*;
         match self {
-            Self::Create | Self::Put | Self::Patch => &[
-                HistoryScrubbed,
-                HistoryCommitted,
-                SecretRecovered,
-                SecretAdopted,
-                VersionVerified,
-                SecretDeleted,
-                IntentClaimed,
-                OlderVersionSet,
-                VaultPutRight,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-            ],
-            Self::CreateOverDeleted => &[
-                HistoryScrubbed,
-                HistoryCommitted,
-                SecretAdopted,
-                VersionVerified,
-                SecretDeleted,
-                IntentClaimed,
-                OlderVersionSet,
-                VaultPutRight,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-            ],
-            Self::CreateByAdopting => &[
-                HistoryScrubbed,
-                HistoryCommitted,
-                SecretRecovered,
-                VersionWritten,
-                VersionVerified,
-                SecretDeleted,
-                IntentClaimed,
-                OlderVersionSet,
-                VaultPutRight,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-            ],
-            Self::Clear | Self::Delete => &[
-                HistoryScrubbed,
-                HistoryCommitted,
-                IntentsOpened,
-                BeforeRecorded,
-                SecretRecovered,
-                SecretAdopted,
-                VersionWritten,
-                VersionVerified,
-                IntentClaimed,
-                OlderVersionSet,
-                OldSecretDeleted,
-                ValuesRenewed,
-                RenewalCommitted,
-            ],
+            Self::Create | Self::Put | Self::Patch => [PLACING, STORING].concat(),
+            Self::CreateOverDeleted => [PLACING, STORING, &[SecretRecovered]].concat(),
+            Self::CreateByAdopting => [STORING, &[IntentsOpened, BeforeRecorded, SecretAdopted]].concat(),
+            Self::CreateInVain => vec![IntentsOpened, IntentReleased, BeforeRecorded],
+            Self::Clear | Self::Delete => [STORING, &[SecretDeleted, VaultPutRight, IntentSettled]].concat(),
         }
     }
 
@@ -119,7 +74,7 @@ impl Request {
     /// The password after.
     fn after(self) -> Option<&'static str> {
         match self {
-            Self::Delete => None,
+            Self::Delete | Self::CreateInVain => None,
             Self::Clear => Some(""),
             _ => Some(NEW),
         }
@@ -127,7 +82,11 @@ impl Request {
 
     /// The status of its success.
     fn done(self) -> u16 {
-        if self.creates() { 201 } else { 200 }
+        match self {
+            _ if self.creates() => 201,
+            Self::CreateInVain => 409,
+            _ => 200,
+        }
     }
 
     /// The status if it is sent once more after its success.
@@ -140,24 +99,9 @@ impl Request {
     }
 }
 
-/// Whether a request has taken effect when it passes a step.
+/// Whether a request has taken effect that has passed a step.
 fn has_taken_effect(step: Step) -> bool {
-    match step {
-        Step::IntentsOpened
-        | Step::BeforeRecorded
-        | Step::SecretRecovered
-        | Step::SecretAdopted
-        | Step::VersionWritten
-        | Step::VersionVerified
-        | Step::DocumentStored
-        | Step::IntentClaimed
-        | Step::OlderVersionSet => false,
-        Step::Committed | Step::SecretDeleted | Step::VaultPutRight | Step::OldSecretDeleted => true,
-        // No request passes them.
-        Step::ValuesRenewed | Step::RenewalCommitted | Step::HistoryScrubbed | Step::HistoryCommitted => {
-            false
-        }
-    }
+    matches!(step, Step::Committed | Step::SecretDeleted | Step::VaultPutRight | Step::IntentSettled)
 }
 
 /// An installation with a service, or room for one, for each time that a request is sent.
@@ -175,12 +119,11 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// A scene with the `services` as the request wants to find them.
     pub(super) async fn prepare(
-        folder: &Path,
-        vault: &'a VaultServer,
+        ground: &'a mut Ground,
         request: Request,
         services: impl IntoIterator<Item = String>,
     ) -> Self {
-        let installation = Installation::new(folder, vault, "ours").await;
+        let installation = ground.installation("ours").await;
         let mut server = installation.serve().await;
         let admin = server.admin().await;
         let (ids, expected, there_before) = Default::default();
@@ -189,16 +132,18 @@ impl<'a> Scene<'a> {
             this.prepare_service(&server, &service).await;
         }
         server.running().kill();
-        this.expected = this.installation.values().await;
+        this.expected = this.installation.ledger().values().await;
         this
     }
 
     async fn prepare_service(&mut self, server: &MetadataServer, service: &str) {
         match self.request {
             Request::Create => {}
-            Request::CreateByAdopting => {
+            Request::CreateByAdopting | Request::CreateInVain => {
                 let name = self.installation.secret_name(EntityKind::DatabaseService, service, FIELD);
-                self.installation.vault().set(&name, NEW).await;
+                let is_the_same = self.request == Request::CreateByAdopting;
+                let value = if is_the_same { NEW } else { "what somebody uses elsewhere" };
+                self.installation.vault().set(&name, value).await;
                 self.there_before.insert(name);
             }
             Request::CreateOverDeleted => {
@@ -227,9 +172,10 @@ impl<'a> Scene<'a> {
     pub(super) async fn send(&self, server: &MetadataServer, service: &str) -> Result<u16, ()> {
         let with_body = |method, document| server.request(method, SERVICES).json(&document);
         let request = match self.request {
-            Request::Create | Request::CreateOverDeleted | Request::CreateByAdopting => {
-                with_body(Method::POST, postgres(service, NEW))
-            }
+            Request::Create
+            | Request::CreateOverDeleted
+            | Request::CreateByAdopting
+            | Request::CreateInVain => with_body(Method::POST, postgres(service, NEW)),
             Request::Put => with_body(Method::PUT, postgres(service, NEW)),
             Request::Clear => with_body(Method::PUT, postgres(service, "")),
             Request::Patch => {
@@ -264,8 +210,8 @@ impl<'a> Scene<'a> {
 
     /// Insists that everything is as it should be.
     pub(super) async fn assert_settled(&self, when: &str) {
-        let values = self.installation.values().await;
-        assert_eq!(values, self.expected, "{:?}, {when}", self.request);
+        let when = format!("{:?}, {when}, on {:?}", self.request, self.installation.kind());
+        self.installation.assert_values(&self.expected, &when).await;
         self.installation.assert_settled(&self.there_before).await;
     }
 }
@@ -279,17 +225,15 @@ pub(super) fn service(step: Step) -> String {
     step.name().replace('-', "")
 }
 
-async fn killed_at_each_step(request: Request) {
+async fn killed_at_each_step(kind: Kind, request: Request) {
     const UNHARMED: &str = "unharmed";
-    let folder = scratch();
-    let vault = VaultServer::start(folder.path()).await;
-    let passed: Vec<Step> =
-        Step::ALL.iter().copied().filter(|step| !request.spared().contains(step)).collect();
+    let mut ground = Ground::new(kind).await;
+    let passed = request.passed();
     let services = passed.iter().map(|step| service(*step)).chain([UNHARMED.to_owned()]);
-    let mut scene = Scene::prepare(folder.path(), &vault, request, services).await;
+    let mut scene = Scene::prepare(&mut ground, request, services).await;
 
-    let server = scene.installation.serve_until(request.spared()).await;
-    assert_eq!(scene.send(&server, UNHARMED).await, Ok(request.done()), "{request:?} passes a spared step");
+    let server = scene.installation.serve_until(&others(&passed)).await;
+    assert_eq!(scene.send(&server, UNHARMED).await, Ok(request.done()), "{request:?} passes another step");
     drop(server);
     scene.expect_effect(UNHARMED);
 
@@ -303,48 +247,30 @@ async fn killed_at_each_step(request: Request) {
         scene.assert_settled(&format!("killed at {}", step.name())).await;
 
         let status = if has_taken_effect(step) { request.done_before() } else { request.done() };
-        assert_eq!(
-            scene.send(&server, &service).await,
-            Ok(status),
-            "{request:?} repeated after {}",
-            step.name()
-        );
+        let repeated = scene.send(&server, &service).await;
+        assert_eq!(repeated, Ok(status), "{request:?} repeated after {}", step.name());
         scene.expect_effect(&service);
         scene.assert_settled(&format!("repeated after a crash at {}", step.name())).await;
     }
 }
 
-#[tokio::test]
-async fn a_service_is_created_or_not() {
-    killed_at_each_step(Request::Create).await;
+on_three! {
+    a_service_is_created_or_not: killed_at_each_step(Request::Create),
+    a_service_is_created_or_not_over_a_soft_deleted_secret: killed_at_each_step(Request::CreateOverDeleted),
+    a_service_is_created_or_not_with_a_secret_that_was_there: killed_at_each_step(Request::CreateByAdopting),
+    a_service_is_refused_whose_name_another_has: killed_at_each_step(Request::CreateInVain),
+    a_put_changes_the_password_or_not: killed_at_each_step(Request::Put),
+    a_patch_changes_the_password_or_not: killed_at_each_step(Request::Patch),
+    a_password_is_cleared_or_not: killed_at_each_step(Request::Clear),
+    a_service_is_deleted_or_not: killed_at_each_step(Request::Delete),
 }
 
 #[tokio::test]
-async fn a_service_is_created_or_not_over_a_soft_deleted_secret() {
-    killed_at_each_step(Request::CreateOverDeleted).await;
+async fn a_put_changes_the_password_or_not_on_mariadb() {
+    killed_at_each_step(Kind::MariaDb, Request::Put).await;
 }
 
 #[tokio::test]
-async fn a_service_is_created_or_not_with_a_secret_that_was_there() {
-    killed_at_each_step(Request::CreateByAdopting).await;
-}
-
-#[tokio::test]
-async fn a_put_changes_the_password_or_not() {
-    killed_at_each_step(Request::Put).await;
-}
-
-#[tokio::test]
-async fn a_patch_changes_the_password_or_not() {
-    killed_at_each_step(Request::Patch).await;
-}
-
-#[tokio::test]
-async fn a_password_is_cleared_or_not() {
-    killed_at_each_step(Request::Clear).await;
-}
-
-#[tokio::test]
-async fn a_service_is_deleted_or_not() {
-    killed_at_each_step(Request::Delete).await;
+async fn a_service_is_deleted_or_not_on_mariadb() {
+    killed_at_each_step(Kind::MariaDb, Request::Delete).await;
 }

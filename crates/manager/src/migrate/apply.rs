@@ -148,7 +148,7 @@ impl Manager {
         }
         report.seconds = started.elapsed().as_secs_f64();
         let outcome = if report.is_whole() { "done" } else { "incomplete" };
-        let noted = self.store.end_run(report.run, self.clock.now_millis(), outcome).await;
+        let noted = self.end_run(report.run, outcome).await;
         // What was not done says more than that this could not be noted.
         if report.is_whole() {
             noted?;

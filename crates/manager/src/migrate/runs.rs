@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::MigrateError;
 use crate::Manager;
+use crate::crash::{Step, reach};
 
 /// How often a run says how far it has come: each time costs a commit.
 const EVERY: Duration = Duration::from_secs(1);
@@ -21,15 +22,17 @@ impl Manager {
         let (action, process) = (action.to_owned(), process.to_owned());
         let run = NewRun { id: run, action, target: self.target(), process };
         self.store.start_run(&run, self.clock.now_millis()).await?;
+        reach(Step::RunBegun);
         Ok(())
     }
 
-    /// Notes that a run ended before it changed anything.
+    /// Notes that a run ended, and how, in a word.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn end_run(&self, run: Uuid, outcome: &str) -> Result<(), MigrateError> {
         self.store.end_run(run, self.clock.now_millis(), outcome).await?;
+        reach(Step::RunEnded);
         Ok(())
     }
 

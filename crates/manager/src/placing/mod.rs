@@ -328,6 +328,7 @@ impl Manager {
             let mut transaction = self.store.begin().await?;
             if transaction.complete_intents(&self.holder, &[*claim]).await? {
                 transaction.commit().await?;
+                reach(Step::IntentReleased);
             }
         }
         Ok(())

@@ -42,7 +42,9 @@ impl Manager {
                     return Err(WriteError::Changed);
                 }
                 transaction.put_owner(&accepted).await?;
+                reach(Step::DocumentStored);
                 transaction.commit().await?;
+                reach(Step::Committed);
                 Ok(())
             }
             Err(error) => {

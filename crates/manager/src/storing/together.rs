@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Storing, journal_entry, part};
 use crate::Manager;
+use crate::crash::{Step, reach};
 
 impl Manager {
     /// Stores documents of one kind that are there already. Answers `false`, after which the transaction has to go back to its mark,
@@ -39,6 +40,7 @@ impl Manager {
         if !transaction.update_all(&updates).await? {
             return Ok(false);
         }
+        reach(Step::RowsUpdated);
         let prepared = storings.iter().flat_map(|storing| storing.prepared);
         let claims: Vec<Claim> = prepared.map(|item| item.claim).collect();
         if !transaction.complete_intents(&self.holder, &claims).await? {
@@ -71,6 +73,7 @@ impl Manager {
         }
         transaction.put_all_own_references(&ids, &own_references).await?;
         if let Some(run) = run {
+            reach(Step::OwnersWritten);
             let entries: Vec<JournalEntry> = placed().map(|(_, item)| journal_entry(item)).collect();
             transaction.journal(run, &entries).await?;
         }

@@ -177,7 +177,9 @@ impl Manager {
 
     /// Notes that rows will change, so that the room they leave is given back even if this run does not get that far.
     pub(crate) async fn owe_reclaim(&self) -> Result<(), StoreError> {
-        self.store.set_setting(RECLAIM, "due").await
+        self.store.set_setting(RECLAIM, "due").await?;
+        reach(Step::ReclaimOwed);
+        Ok(())
     }
 
     /// Gives room back in which old passwords stand, if there is some. Answers whether all of it was.
@@ -186,8 +188,10 @@ impl Manager {
             return Ok(None);
         }
         let complete = self.store.reclaim().await?;
+        reach(Step::RoomReclaimed);
         if complete {
             self.store.set_setting(RECLAIM, "done").await?;
+            reach(Step::ReclaimNoted);
         }
         Ok(Some(complete))
     }
