@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -180,11 +181,20 @@ impl<'a> Installation<'a> {
 
     /// Starts a server that dies at a step of its start.
     pub(super) async fn die_while_starting(&self, step: Step) {
-        let server = self
-            .program(&["serve"])
+        die(self.server(), step, 1).await;
+    }
+
+    /// Starts a server that is killed while it starts, after some time.
+    pub(super) async fn kill_while_starting(&self, after: Duration) {
+        let mut running = self.server().start(&self.folder, "killed");
+        tokio::time::sleep(after).await;
+        running.kill();
+    }
+
+    fn server(&self) -> Program {
+        self.program(&["serve"])
             .envs([("SERVER_PORT", "0"), ("SERVER_ADMIN_PORT", "0")])
-            .envs([("STRONGROOM_ADMIN_PASSWORD", metadata::ADMIN_PASSWORD)]);
-        die(server, step, 1).await;
+            .env("STRONGROOM_ADMIN_PASSWORD", metadata::ADMIN_PASSWORD)
     }
 
     /// A command about this installation, about to be run.

@@ -13,13 +13,13 @@ use super::installation::Ground;
 use super::on_three;
 
 /// Says from which seed the moments come: for trying once more what a failed test printed.
-const SEED: &str = "STRONGROOM_TEST_SEED";
+pub(super) const SEED: &str = "STRONGROOM_TEST_SEED";
 const SERVICES: u32 = 60;
 const ROUNDS: u32 = 5;
 const MIGRATE: &[&str] = &["migrate-secrets"];
 
 /// A number that looks random, made from a seed and a round (the finalizer of SplitMix64), as a part of the whole.
-fn part(seed: u64, round: u32) -> f64 {
+pub(super) fn part(seed: u64, round: u32) -> f64 {
     let mut bits = seed.wrapping_add(u64::from(round).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -29,7 +29,7 @@ fn part(seed: u64, round: u32) -> f64 {
 
 /// The seed, and a note of it that is printed if the test fails.
 #[allow(clippy::print_stderr, reason = "a failed test says how it can be repeated")]
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let random: &dyn Random = &SystemRandom;
     let seed = match env::var(SEED) {
         Ok(text) => text.parse().expect("a number as the seed"),
