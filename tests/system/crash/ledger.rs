@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::Value;
 use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FernetKeys, walk};
-use strongroom_metastore::{Access, IntentState, Location, Metastore, Options, Row};
+use strongroom_metastore::{Access, CopyTable, IntentState, Location, Metastore, Options, Row};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::file::{FileConfig, FileProvider};
 use strongroom_secrets::random::SystemRandom;
@@ -116,6 +116,29 @@ impl<'a> Ledger<'a> {
         }
         self.close(store).await;
         names
+    }
+
+    /// Insists that the database holds nothing any more that these keys open: the whole file of SQLite; of a server, rows and versions.
+    pub(super) async fn assert_nothing_opens(&self, keys: &FernetKeys, when: &str) {
+        for text in self.stored().await {
+            for (at, _) in text.match_indices("gAAAAA") {
+                let is_of_token = |c: &char| c.is_ascii_alphanumeric() || "-_=".contains(*c);
+                let token: String = text[at..].chars().take_while(is_of_token).collect();
+                assert!(keys.decrypt(&token).is_err(), "{when}: the database still holds a token that opens");
+            }
+        }
+    }
+
+    async fn stored(&self) -> Vec<String> {
+        if let Location::Sqlite(file) = &self.location {
+            return vec![String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()];
+        }
+        let store = self.open().await;
+        let versions = store.copies(CopyTable::Versions, &[], None, ALL).await.unwrap();
+        let rows = rows(&store).await;
+        self.close(store).await;
+        let rows = rows.into_iter().map(|row| row.json.to_string());
+        versions.into_iter().map(|copy| copy.text).chain(rows).collect()
     }
 
     /// How many intents are open.
