@@ -122,3 +122,17 @@ impl From<StoreError> for WriteError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_by_is_worth_another_try_and_what_does_not_is_a_fault() {
+        let status = |error| WriteError::from(error).status();
+        let why = || "error 1".to_owned();
+        assert_eq!(status(StoreError::InUse(why())), 409);
+        assert_eq!([StoreError::Again(why()), StoreError::Gone(why())].map(status), [503, 503]);
+        assert_eq!([StoreError::Full(why()), StoreError::ReadOnly(why())].map(status), [500, 500]);
+    }
+}

@@ -75,6 +75,10 @@ impl Server {
         };
         let open_error = |reason| StoreError::Open { database: self.to_string(), reason };
         self.tls.check_files().map_err(open_error)?;
+        if self.kind == ServerKind::Mysql && self.host.contains(':') {
+            let reason = "the driver for MySQL takes no IPv6 address: give the server a name, and write that into database.url (DB_HOST)";
+            return Err(open_error(reason.to_owned()));
+        }
         let scheme = match self.kind {
             ServerKind::Postgres => "postgres",
             ServerKind::Mysql => "mysql",
@@ -104,6 +108,8 @@ impl Server {
                 query.append_pair("ssl-key", &path(key)?);
             }
             if self.kind == ServerKind::Postgres {
+                // In the URL an IPv6 address has brackets, of which neither the resolver nor TLS knows.
+                query.append_pair("host", &self.host);
                 query.append_pair("application_name", "strongroom");
                 if let Some(schema) = &self.schema {
                     query.append_pair("options[search_path]", schema);
@@ -203,7 +209,7 @@ mod tests {
     fn server() -> Server {
         Server {
             kind: ServerKind::Mysql,
-            host: "::1".to_owned(),
+            host: "db.example".to_owned(),
             port: 3307,
             database: "open metadata".to_owned(),
             schema: None,
@@ -221,14 +227,27 @@ mod tests {
         let again = driver.to_url_lossy();
         let decoded = percent_encoding::percent_decode_str(again.password().unwrap()).decode_utf8().unwrap();
         assert_eq!(decoded, "a%20b/@:?#");
-        assert_eq!(driver.get_host(), "[::1]");
+        assert_eq!(driver.get_host(), "db.example");
         assert_eq!(driver.get_database(), Some("open metadata"));
+    }
+
+    #[test]
+    fn an_ipv6_address_reaches_the_driver_without_brackets_or_is_refused() {
+        let there = Server { host: "::1".to_owned(), ..server() };
+        let options = Server { kind: ServerKind::Postgres, ..there.clone() }.options().unwrap();
+        let driver = sqlx::postgres::PgConnectOptions::from_url(&options.database_url).unwrap();
+        assert_eq!((driver.get_host(), driver.get_port()), ("::1", 3307));
+        let refused = there.options().unwrap_err().to_string();
+        assert!(refused.contains("give the server a name"), "{refused}");
     }
 
     #[test]
     fn a_password_is_never_shown() {
         let location = Location::Server(server());
         let shown = format!("{location} {location:?}");
-        assert!(shown.contains("mysql://u@x@::1:3307/open metadata") && !shown.contains("a%20b"), "{shown}");
+        assert!(
+            shown.contains("mysql://u@x@db.example:3307/open metadata") && !shown.contains("a%20b"),
+            "{shown}"
+        );
     }
 }
