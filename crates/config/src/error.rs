@@ -78,7 +78,12 @@ impl ConfigError {
 
     /// A file that could not be read. Only the kind of the failure is kept.
     pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
-        Self::new(format!("the file cannot be read: {}", error.kind())).at(Place::Path(path.to_owned()))
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is none".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+            kind => kind.to_string(),
+        };
+        Self::new(format!("the file cannot be read: {why}")).at(Place::Path(path.to_owned()))
     }
 
     /// Where the fault lies, if it lies in one place.

@@ -27,11 +27,20 @@ pub(super) struct ExpiringArgs {
     #[command(flatten)]
     installation: InstallationArgs,
     /// How soon: `30d`, `2 weeks`, `12h`, `1month`; `0s` for what has ended already
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = time)]
     within: Duration,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Reads a time span.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = |error| format!("{error} (say it as in 30d, 2weeks, 12h)");
+    match text.bytes().all(|byte| byte.is_ascii_digit()) && text != "0" {
+        true => Err(format!("say of what, as in {text}d or {text}h")),
+        false => humantime::parse_duration(text).map_err(wrong),
+    }
 }
 
 /// Runs the command.
@@ -81,4 +90,16 @@ fn tell(out: &mut impl Write, found: &[Expiring], within: Duration, vault: &str)
         count(soon, "secret expires", "secrets expire")
     )?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_alone_is_no_time_and_the_message_says_how_to_say_it() {
+        assert_eq!(time("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert!(time("30").unwrap_err().contains("30d"));
+        assert!(time("soon").unwrap_err().contains("2weeks"));
+    }
 }

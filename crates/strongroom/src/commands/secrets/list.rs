@@ -105,7 +105,7 @@ impl Printer {
         let form = match json {
             true => Form::Json(JsonList::begin(io::BufWriter::new(io::stdout()), "secrets")?),
             false => {
-                let mut columns = Columns::default();
+                let mut columns = Columns::on_stdout();
                 columns.fit(&[HEADING.map(str::to_owned).to_vec()]);
                 Form::Table { columns, held: Vec::new() }
             }
@@ -155,7 +155,7 @@ fn print(columns: &mut Columns, positions: &[Position], with_heading: bool, now:
     columns.fit(&lines);
     let mut out = io::stdout().lock();
     if with_heading && !positions.is_empty() {
-        out.write_all(columns.line(&HEADING.map(str::to_owned)).as_bytes())?;
+        out.write_all(columns.heading(&HEADING.map(str::to_owned)).as_bytes())?;
     }
     for (position, line) in positions.iter().zip(&lines) {
         out.write_all(columns.line(line).as_bytes())?;
