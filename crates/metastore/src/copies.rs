@@ -63,13 +63,13 @@ impl CopyTable {
 
     /// The copies that can hold a password: those that contain one of `marks`; of the version history all of kinds that can hold
     /// secrets, since what stands there in clear text has no mark.
-    pub(crate) fn filter(self, marks: &[&str]) -> Filter {
+    pub(crate) fn filter(self, dialect: Dialect, marks: &[&str]) -> Filter {
         match self {
             Self::Versions => {
                 let kinds = EntityKind::WITH_SECRETS.iter().chain(EntityKind::SETTINGS);
                 DocumentTable::beginning("extension", kinds.map(|kind| format!("{}.", kind.entity_type())))
             }
-            _ => self.table().containing(marks),
+            _ => self.table().containing(dialect, marks),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Metastore {
             return Ok(Vec::new());
         }
         let part = Part { after, until: None };
-        self.documents_in(&table.table(), &table.filter(marks), part, limit).await
+        self.documents_in(&table.table(), &table.filter(self.dialect, marks), part, limit).await
     }
 
     /// Gives the room of rows that were changed or deleted back, so that what stood there is no longer in the database's files,

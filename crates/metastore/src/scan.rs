@@ -118,8 +118,8 @@ impl DocumentScan {
             None => self.window.insert(window(store, &table, self.after.as_deref()).await?).clone(),
         };
         let filter = match self.copies {
-            Some(copies) => copies.filter(self.marks),
-            None => table.containing(self.marks),
+            Some(copies) => copies.filter(store.dialect, self.marks),
+            None => table.containing(store.dialect, self.marks),
         };
         let part = Part { after: self.after.as_deref(), until: window.until.as_deref() };
         let documents = store.documents_in(&table, &filter, part, self.limit).await?;
