@@ -14,8 +14,9 @@ use strongroom_metastore::testing::{Kind, TestDatabase};
 use strongroom_metastore::{Access, Location, Metastore, Options};
 use strongroom_secrets::random::SystemRandom;
 use strongroom_tests::fixtures::services;
-use strongroom_tests::vault::USER;
-use strongroom_tests::{Program, VaultServer, metadata, scratch};
+use strongroom_tests::running::free_port;
+use strongroom_tests::vault::{USER, VAULT};
+use strongroom_tests::{Process, Program, VaultServer, http, metadata, scratch};
 use tokio::time::{Instant, sleep};
 
 /// How many references are resolved, each by a program of its own.
@@ -31,6 +32,12 @@ struct Arguments {
     /// Where the metadata lies
     #[arg(long, value_enum, default_value_t = Database::Sqlite)]
     database: Database,
+    /// The id of the database server's process
+    #[arg(long)]
+    database_process: Option<u32>,
+    /// Let the vault take no more calls than Azure does
+    #[arg(long)]
+    quota: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +58,7 @@ enum Database {
 struct Migration {
     time: Duration,
     peak: u64,
+    cpu: u64,
     report: Value,
 }
 
@@ -60,7 +68,7 @@ async fn main() {
     let mut results = Vec::new();
     for services in &arguments.services {
         assert!(*services > 0, "a migration of nothing says nothing");
-        let result = measure(arguments.database, *services).await;
+        let result = measure(&arguments, *services).await;
         if !arguments.json {
             print_table(&result);
         }
@@ -72,12 +80,16 @@ async fn main() {
 }
 
 /// Migrates a database of its own.
-async fn measure(database: Database, services: u32) -> Value {
+async fn measure(arguments: &Arguments, services: u32) -> Value {
+    let database = arguments.database;
     let folder = scratch();
     let folder = folder.path();
     let key = FernetKeys::generate(&SystemRandom);
     let keys = FernetKeys::parse(&key).expect("a key that was just made");
-    let vault = VaultServer::start(folder).await;
+    let numbers = free_port();
+    let quota: &[&str] = if arguments.quota { &["--quota", "azure"] } else { &[] };
+    let tell_numbers = |file: &mut Value| file["adminListen"] = json!(format!("127.0.0.1:{numbers}"));
+    let vault = VaultServer::start_by(folder, tell_numbers, quota, &[]).await;
     let mut configuration = metadata::configuration(&vault, key.expose());
     let data = folder.join("data");
     std::fs::create_dir(&data).expect("a data folder");
@@ -93,9 +105,15 @@ async fn measure(database: Database, services: u32) -> Value {
     metadata::write_configuration(folder, &configuration);
     services::fill_with_services(location.clone(), services, &keys).await;
 
+    let others = [Some(vault.process()), arguments.database_process.map(Process::new)];
+    let cpu = || others.map(|process| process.map(Process::cpu_microseconds));
+    let (cpu_before, calls_before) = (cpu(), calls(numbers).await);
     let migration = migrate(folder).await;
+    let calls = calls(numbers).await - calls_before;
+    let cpu = std::array::from_fn(|index| Some(cpu()[index]? - cpu_before[index]?));
+    let [vault_cpu, database_cpu] = cpu.map(|used: Option<u64>| used.map(|used| per_secret(used, services)));
     assert_eq!(migration.report["secrets"]["verified"], u64::from(services), "{}", migration.report);
-    let vault_peak = vault.peak_memory();
+    let vault_peak = vault.process().peak_memory();
     let resolve = resolve(&vault, folder, location, services).await;
 
     let seconds = migration.time.as_secs_f64();
@@ -106,8 +124,11 @@ async fn measure(database: Database, services: u32) -> Value {
             "seconds": seconds,
             "secretsPerSecond": f64::from(services) / seconds,
             "peakMemoryBytes": migration.peak,
+            "cpuMicrosecondsPerSecret": per_secret(migration.cpu, services),
+            "vaultCallsPerSecret": per_secret(calls, services),
         },
-        "vault": {"peakMemoryBytes": vault_peak},
+        "vault": {"peakMemoryBytes": vault_peak, "cpuMicrosecondsPerSecret": vault_cpu},
+        "databaseServer": {"cpuMicrosecondsPerSecret": database_cpu},
         "resolve": {"runs": RESOLVES, "medianMilliseconds": resolve.as_secs_f64() * 1e3},
     })
 }
@@ -118,9 +139,11 @@ async fn migrate(folder: &Path) -> Migration {
     let mut running = Program::new(folder)
         .args(["migrate-secrets", "-c", metadata::CONFIG, "--data-dir", "data", "--json"])
         .start(folder, "migrate");
-    let mut peak = 0;
+    let process = running.process();
+    let (mut peak, mut cpu) = (0, 0);
     let status = loop {
-        peak = running.peak_memory().unwrap_or_default().max(peak);
+        peak = process.peak_memory().unwrap_or_default().max(peak);
+        cpu = process.cpu_microseconds().max(cpu);
         if let Some(status) = running.ended() {
             break status;
         }
@@ -129,7 +152,7 @@ async fn migrate(folder: &Path) -> Migration {
     let time = start.elapsed();
     assert!(status.success(), "{status}\n{}\n{}", running.stdout(), running.stderr());
     let report = serde_json::from_str(&running.stdout()).expect("a report in JSON");
-    Migration { time, peak, report }
+    Migration { time, peak, cpu, report }
 }
 
 /// Runs `strongroom resolve` for references spread over the database and answers the median of the times.
@@ -156,6 +179,21 @@ async fn resolve(vault: &VaultServer, folder: &Path, location: Location, service
     times[times.len() / 2]
 }
 
+/// How many calls the vault has answered so far, by what it counts itself.
+async fn calls(port: u16) -> u64 {
+    let answer = http::client().get(format!("http://127.0.0.1:{port}/metrics")).send().await;
+    let numbers = answer.expect("an answer of the vault").text().await.expect("numbers");
+    let ours = |line: &&str| {
+        line.starts_with("strongroom_vault_requests_total") && line.contains(&format!("vault=\"{VAULT}\""))
+    };
+    let count = |line: &str| line.rsplit_once(' ').and_then(|(_, count)| count.parse::<u64>().ok());
+    numbers.lines().filter(ours).map(|line| count(line).expect("a number")).sum()
+}
+
+fn per_secret(amount: u64, secrets: u32) -> f64 {
+    amount as f64 / f64::from(secrets)
+}
+
 fn print_table(result: &Value) {
     let number = |pointer: &str| result.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN);
     let mebibytes = |pointer: &str| number(pointer) / f64::from(1 << 20);
@@ -163,6 +201,15 @@ fn print_table(result: &Value) {
     println!("{:>10}  services, one password each, in {database}", result["services"]);
     println!("{:>10.2}  seconds for migrate-secrets", number("/migrate/seconds"));
     println!("{:>10.0}  secrets per second", number("/migrate/secretsPerSecond"));
+    println!("{:>10.2}  vault calls per secret", number("/migrate/vaultCallsPerSecret"));
+    for (who, pointer) in
+        [("migrate-secrets", "/migrate"), ("the vault", "/vault"), ("the database server", "/databaseServer")]
+    {
+        let used = number(&format!("{pointer}/cpuMicrosecondsPerSecret"));
+        if used.is_finite() {
+            println!("{used:>10.0}  µs of CPU per secret in {who}");
+        }
+    }
     println!("{:>10.1}  MiB peak memory of migrate-secrets", mebibytes("/migrate/peakMemoryBytes"));
     println!("{:>10.1}  MiB peak memory of the vault", mebibytes("/vault/peakMemoryBytes"));
     println!("{:>10.1}  ms for a cold resolve, median of {RESOLVES}", number("/resolve/medianMilliseconds"));

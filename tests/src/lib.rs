@@ -6,7 +6,8 @@
 //! languages with Azure's own packages, [`identities`] are those among them without a client secret,
 //! [`managed`] those without any credential, [`network`] is where a virtual machine would find them. [`snapshot`] sees
 //! whether vault and database are as they were, [`canary`] whether a secret has got out. [`proxy`] stands between a program
-//! and its vault; [`gate`] before a server that can be out of reach, and [`cluster`] is one that can be restarted. The tests themselves are in `system/` (one binary),
+//! and its vault; [`gate`] before a server that can be out of reach, and [`cluster`] is one that can be restarted. [`process`] is
+//! what the system says of a running one. The tests themselves are in `system/` (one binary),
 //! measurements in `bench/`. [`postgres`] makes databases.
 //!
 //! A test gets a folder of its own and starts what it needs there; ports are chosen by the system; nothing outlives the
@@ -25,6 +26,7 @@ pub mod managed;
 pub mod metadata;
 pub mod network;
 pub mod postgres;
+pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod running;
@@ -37,6 +39,7 @@ pub use database::Database;
 pub use identities::Identities;
 pub use metadata::MetadataServer;
 pub use network::Network;
+pub use process::Process;
 pub use program::{Finished, Program};
 pub use running::Running;
 pub use vault::VaultServer;

@@ -10,6 +10,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
+use crate::Process;
+
 /// The longest that a server may take to answer its first request, or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked at meanwhile.
@@ -37,16 +39,9 @@ impl Running {
         self.child.id()
     }
 
-    /// The most memory that it has had resident at once, in bytes; `None` if it has ended. (Linux only.)
-    ///
-    /// # Panics
-    /// If the system does not tell.
-    pub fn peak_memory(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
-        // A process that has ended and was not asked for its exit code has no memory and no such line.
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().expect("a number of kB");
-        Some(kibibytes * 1024)
+    /// What the system says of it.
+    pub fn process(&self) -> Process {
+        Process::new(self.id())
     }
 
     /// What it has printed on stdout so far.

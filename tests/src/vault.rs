@@ -9,7 +9,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::running::free_port;
-use crate::{Program, Running, http};
+use crate::{Process, Program, Running, http};
 
 /// The version of the API that the tests ask for.
 pub const API_VERSION: &str = "7.4";
@@ -113,9 +113,9 @@ impl VaultServer {
         &mut self.running
     }
 
-    /// The most memory that the vault has had resident at once, in bytes; `None` if it has ended.
-    pub fn peak_memory(&self) -> Option<u64> {
-        self.running.peak_memory()
+    /// What the system says of its process.
+    pub fn process(&self) -> Process {
+        self.running.process()
     }
 
     /// Its process id.

@@ -86,6 +86,9 @@ struct Migrate {
     /// Where the metadata lies: sqlite, postgres or mysql, of which one is started
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Database::Sqlite)]
     database: Database,
+    /// Let the vault take no more calls than Azure does
+    #[arg(long)]
+    quota: bool,
     /// Print the result as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -115,9 +118,14 @@ impl Migrate {
             Database::Postgres => "postgres",
             Database::Mysql => "mysql",
         });
+        if self.quota {
+            bench.arg("--quota");
+        }
         if self.json {
             bench.arg("--json");
         }
+        let server = postgres.as_ref().map(Cluster::id).or(mysql.as_ref().map(Server::id));
+        bench.args(server.map(|id| format!("--database-process={id}")));
         bench.envs(postgres.as_ref().map(|cluster| (postgres::URL, cluster.url())));
         bench.envs(mysql.as_ref().map(|server| (mysql::MYSQL_URL, server.url())));
         run(&mut bench)

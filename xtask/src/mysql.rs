@@ -116,6 +116,11 @@ impl Server {
         bail!("{name} did not start:\n{}", fs::read_to_string(server.log()).unwrap_or_default())
     }
 
+    /// The id of the server's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
     /// With the password of `root`. The database is one that every server has.
     pub(crate) fn url(&self) -> String {
         format!("mysql://root:{}@127.0.0.1:{}/mysql", self.password, self.port)

@@ -94,6 +94,11 @@ impl Cluster {
         bail!("PostgreSQL did not start:\n{log}")
     }
 
+    /// The id of the server's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.server.as_ref().map_or(0, Child::id)
+    }
+
     /// With the superuser's password. The database is the one that every cluster has.
     pub(crate) fn url(&self) -> String {
         format!("postgres://strongroom:{}@127.0.0.1:{}/postgres", self.password, self.port)

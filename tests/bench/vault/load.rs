@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use strongroom_tests::vault::API_VERSION;
 
 use crate::READ;
-use crate::process::Process;
 use crate::subject::Subject;
+use strongroom_tests::Process;
 
 /// One kind of load.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! How fast the vault starts, answers and lists, and how little it needs for that; beside nginx and, if one is named, a peer.
 //!
 //! `cargo xtask bench vault` builds the program for release and runs this. All that is measured is seen from outside: by
-//! Debian's wrk as the client ([`load`]), by an HTTP client that follows pages ([`listing`]), in `/proc` ([`process`]). Roles
+//! Debian's wrk as the client ([`load`]), by an HTTP client that follows pages ([`listing`]), in `/proc` ([`strongroom_tests::process`]). Roles
 //! and the audit trail are on, as they are for everybody. Whoever is compared takes turns within one run ([`subject`]): numbers
 //! of different runs, or of different machines, say little about each other. [`nginx`] returns the very bytes that the vault
 //! does, with the same cipher: what TLS and HTTP alone cost.
@@ -14,7 +14,6 @@
 mod listing;
 mod load;
 mod nginx;
-mod process;
 mod report;
 mod starting;
 mod subject;
@@ -24,11 +23,10 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde_json::json;
 use strongroom_tests::vault::OFFICER;
-use strongroom_tests::{VaultServer, scratch};
+use strongroom_tests::{Process, VaultServer, scratch};
 
 use load::{Load, Operation};
 use nginx::Nginx;
-use process::Process;
 use subject::{Peer, Subject};
 
 /// How many connections call at once.
@@ -76,7 +74,7 @@ async fn main() {
 
     let server = VaultServer::start(folder).await;
     let token = server.token(&OFFICER).await;
-    let process = Process::new(server.id());
+    let process = server.process();
     let ours = Subject::new("strongroom", &server.url(), &token, Some(process), server.client());
     let peer = arguments.peer.subject().await;
 
@@ -105,7 +103,7 @@ async fn main() {
             "secrets": arguments.largest.max(READ),
             "residentBytes": memory,
             "peakBytes": process.peak_memory(),
-            "peerResidentBytes": peer.as_ref().and_then(|peer| peer.process).map(Process::memory),
+            "peerResidentBytes": peer.as_ref().and_then(|peer| peer.process).and_then(Process::memory),
         },
     });
     if arguments.json {

@@ -19,8 +19,8 @@ use rustls::{
 use strongroom_tests::running::free_port;
 use strongroom_tests::{http, vault::API_VERSION};
 
-use crate::process::Process;
 use crate::subject::Subject;
+use strongroom_tests::Process;
 
 /// The longest that it may take to listen.
 const PATIENCE: u32 = 100;

@@ -6,8 +6,6 @@ use serde::Serialize;
 use strongroom_tests::{Program, VaultServer};
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::process::Process;
-
 /// How often it is started.
 const STARTS: usize = 20;
 /// How often it is asked whether it is there.
@@ -52,7 +50,7 @@ pub(crate) async fn measure(folder: &Path) -> Start {
         if start == STARTS {
             drop(client);
             sleep(REST).await;
-            let idle_memory_bytes = Process::new(running.id()).memory();
+            let idle_memory_bytes = running.process().memory().expect("a running vault");
             running.stop().await;
             times.sort_by(f64::total_cmp);
             return Start {

@@ -14,7 +14,7 @@ use strongroom_tests::vault::API_VERSION;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::process::Process;
+use strongroom_tests::Process;
 
 /// How many calls fill a vault at once.
 const AT_ONCE: usize = 32;
