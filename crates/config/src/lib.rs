@@ -1,7 +1,7 @@
 //! Reads `openmetadata.yaml` as it stands and turns it into [`Settings`], and the workflow files of the ingestion.
 //!
 //! Start with [`Settings::load`]. The text passes through these steps, each a module: [`substitute`] puts the environment's
-//! variables in, [`document`] reads the YAML without guessing at types, [`section`] finds each key in the file or in its
+//! variables in, [`strongroom_yaml`] reads the YAML without guessing at types, [`section`] finds each key in the file or in its
 //! variables, and each file of [`sections`] knows the keys, defaults and rules of one section. Sections that mean nothing to
 //! Strongroom are left alone; a misspelt key of ours is an error with a suggestion ([`suggest`]).
 //!
@@ -10,7 +10,6 @@
 //! Not here: what the settings are used for. Nothing is opened but the files that the settings name, and nothing is printed:
 //! see [`Settings::warnings`]. The environment is handed in ([`Environment`]). No error tells the value of a setting.
 
-mod document;
 mod environment;
 mod error;
 mod expandvars;

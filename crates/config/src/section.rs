@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use strongroom_secrets::SecretValue;
 
-use crate::document::{self, Content, Key, Node};
 use crate::error::{ConfigError, Place};
 use crate::found::Found;
 use crate::source::Source;
 use crate::suggest;
+use strongroom_yaml::{Content, Key, Node};
 
 const ENTRY_HINT: &str =
     "an entry with a colon and a space becomes a mapping: leave the space out, or put the entry in quotes";
@@ -135,7 +135,7 @@ impl<'a> Section<'a> {
         let Some(variable) = self.source.variable(variables, &path) else { return Ok(None) };
         let malformed =
             || variable.fault("the value is not a list").hint("write the list in brackets: [first,second]");
-        let node = document::parse(variable.text()).map_err(|_| malformed())?;
+        let node = strongroom_yaml::parse(variable.text()).map_err(|_| malformed())?;
         let Content::List(items) = node.content else { return Err(malformed()) };
         let entry = |(index, node): (usize, Node)| {
             let (kind, key) = (node.kind(), format!("{path}[{index}]"));

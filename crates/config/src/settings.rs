@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::document::{self, Node};
 use crate::environment::Environment;
 use crate::error::{ConfigError, Place};
 use crate::found::Found;
@@ -23,6 +22,7 @@ use crate::sections::{
 use crate::source::Source;
 use crate::substitute::{self, Expanded};
 use crate::{file, top_level};
+use strongroom_yaml::Node;
 
 /// The data folder, unless the command line, the file or the environment names another.
 pub const DEFAULT_DATA_DIR: &str = "strongroom-data";
@@ -123,7 +123,7 @@ fn expand(path: &Path, text: &str, environment: &Environment) -> Result<Expanded
 }
 
 fn parse(path: &Path, expanded: &Expanded) -> Result<Node, ConfigError> {
-    document::parse(expanded.text.expose()).map_err(|error| {
+    strongroom_yaml::parse(expanded.text.expose()).map_err(|error| {
         let (line, column) = expanded.written(error.line, error.column);
         let place = Place::File { file: path.to_owned(), line, column };
         let explained = ConfigError::new(error.what).at(place);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use strongroom_secrets::SecretValue;
 
-use crate::document::{self, Content, Node};
 use crate::environment::Environment;
 use crate::error::Place;
 use crate::found::Found;
 use crate::origins::Origins;
 use crate::substitute::Expanded;
+use strongroom_yaml::{Content, Node};
 
 /// What all sections are read from.
 pub(crate) struct Source<'a> {
@@ -92,7 +92,7 @@ impl Source<'_> {
 fn unquote(value: &str) -> SecretValue {
     let quoted = value.trim();
     if quoted.len() >= 2 && quoted.starts_with('"') && quoted.ends_with('"') {
-        return match document::parse(quoted) {
+        return match strongroom_yaml::parse(quoted) {
             Ok(Node { content: Content::Text(text), .. }) => text,
             _ => SecretValue::new(&quoted[1..quoted.len() - 1]),
         };

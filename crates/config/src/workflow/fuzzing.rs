@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::{Number, Value};
 
 use super::{WorkflowFile, json, merge};
-use crate::document::{self, Content, Node};
 use crate::environment::Environment;
 use crate::error::Place;
+use strongroom_yaml::{Content, Node};
 
 /// What stands in the variable `P`, and may stand in no message.
 const PASSWORD: &str = "hunter2-Grüße";
@@ -23,7 +23,7 @@ const MAX_WRITTEN: usize = 256 * 1024;
 pub fn workflow_yaml(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     file("w.yaml", &text);
-    if let Ok(tree) = document::parse(&text) {
+    if let Ok(tree) = strongroom_yaml::parse(&text) {
         comes_back(&tree);
     }
 }
@@ -106,7 +106,7 @@ fn comes_back(tree: &Node) {
     if written.len() > MAX_WRITTEN {
         return;
     }
-    for (reader, again) in [("JSON", json::parse(&written)), ("YAML", document::parse(&written))] {
+    for (reader, again) in [("JSON", json::parse(&written)), ("YAML", strongroom_yaml::parse(&written))] {
         let again =
             again.unwrap_or_else(|error| panic!("{reader}, line {}: {}: {written}", error.line, error.what));
         assert!(same(tree, &again), "as {reader} it changes: {written}");

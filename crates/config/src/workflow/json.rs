@@ -2,7 +2,7 @@
 
 use strongroom_secrets::SecretValue;
 
-use crate::document::{Content, Key, MAX_DEPTH, Node, SyntaxError};
+use strongroom_yaml::{Content, Key, MAX_DEPTH, Node, SyntaxError};
 
 /// Reads one JSON value. Numbers and booleans stay as they are written.
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Content, Key, Node, SyntaxError};
+use strongroom_yaml::{Content, Key, Node, SyntaxError};
 
 const MERGE: &str = "<<";
 
@@ -86,7 +86,7 @@ fn no_mapping(node: &Node) -> SyntaxError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::parse;
+    use strongroom_yaml::parse;
 
     fn names_and_texts(node: &Node) -> Vec<(&str, &str)> {
         let Content::Map(entries) = &node.content else { panic!("{}", node.kind()) };

@@ -18,7 +18,6 @@ use strongroom_secrets::SecretValue;
 
 pub use keys::Run;
 
-use crate::document::{self, Content, Node, SyntaxError};
 use crate::environment::Environment;
 use crate::error::{ConfigError, Place};
 use crate::expandvars::{self, ExpandedFile};
@@ -27,6 +26,7 @@ use crate::section::Section;
 use crate::sections::pipeline::SecretsManagerLoader;
 use crate::sections::secrets_manager::SecretsManager;
 use crate::source::Source;
+use strongroom_yaml::{Content, Node, SyntaxError};
 
 /// A workflow file, read and checked.
 pub struct WorkflowFile {
@@ -205,7 +205,7 @@ fn parse(path: &Path, format: Format, expanded: &ExpandedFile) -> Result<Node, C
     let expanded = &expanded.text;
     let text = expanded.text.expose();
     let parsed = match format {
-        Format::Yaml => document::parse(text).and_then(merge::merged),
+        Format::Yaml => strongroom_yaml::parse(text).and_then(merge::merged),
         Format::Json => json::parse(text),
     };
     let parsed = parsed.and_then(|root| merge::each_once(&root).map(|()| root));

@@ -1,51 +1,23 @@
-//! Reading the file. The parser's own messages quote what they found, which may be a client secret: these errors are
-//! made from line numbers and from the names of keys only.
+//! Reading the file. A value may be a client secret: errors are made from line numbers and from the names of keys only.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::Error as Yaml;
+use strongroom_yaml::typed::{self, Fault};
 
 use crate::error::{Error, Result};
 
 /// Parses the text of the file at `path`.
-pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str, path: &Path) -> Result<T> {
-    if text.trim().is_empty() {
-        return Ok(T::default());
-    }
-    serde_saphyr::from_str(text).map_err(|error| {
-        let (what, hint) = describe(&error);
-        let place = match error.location() {
-            Some(location) => format!("{}, line {}", path.display(), location.line()),
-            None => path.display().to_string(),
-        };
-        let described = Error::configuration(format!("{place}: {what}"));
-        match hint {
-            Some(hint) => described.with_hint(hint),
-            None => described,
+pub(crate) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
+    typed::read(text).map_err(|typed::Error { line, fault }| {
+        let described = Error::configuration(format!("{}, line {line}: {fault}", path.display()));
+        match &fault {
+            Fault::Syntax(_) => described.with_hint("check indentation and quotes"),
+            Fault::UnknownKey { given, known } => described.with_hint(suggest(given, known.iter().copied())),
+            Fault::UnknownChoice { known } => described.with_hint(suggest("", known.iter().copied())),
+            _ => described,
         }
     })
-}
-
-fn describe(error: &Yaml) -> (String, Option<String>) {
-    match error {
-        Yaml::WithSnippet { error, .. } => describe(error),
-        Yaml::SerdeUnknownField { field, expected, .. } => {
-            (format!("there is no key {field:?} here"), Some(suggest(field, expected.iter().copied())))
-        }
-        Yaml::SerdeMissingField { field, .. } => (format!("the key {field:?} is missing here"), None),
-        Yaml::DuplicateMappingKey { .. } => ("a key is given twice".to_owned(), None),
-        Yaml::SerdeInvalidType { expected, .. } | Yaml::SerdeInvalidValue { expected, .. } => {
-            (format!("the value has the wrong type: {expected} is expected"), None)
-        }
-        Yaml::InvalidScalar { ty, .. } => (format!("the value cannot be read as {ty}"), None),
-        Yaml::InvalidBooleanStrict { .. } => ("the value must be true or false".to_owned(), None),
-        Yaml::Unexpected { expected, .. } => (format!("{expected} is expected here"), None),
-        _ => (
-            "this is not the YAML that is expected here".to_owned(),
-            Some("check indentation and quotes".to_owned()),
-        ),
-    }
 }
 
 /// What the user may have meant, or what there is to choose from.

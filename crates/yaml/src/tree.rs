@@ -13,47 +13,60 @@ const MAX_NODES: usize = 200_000;
 
 /// How many lists and mappings may stand within one another, once the aliases are filled in: whoever looks at a tree goes down
 /// into it, and each step takes of the stack.
-pub(crate) const MAX_DEPTH: usize = 100;
+pub const MAX_DEPTH: usize = 100;
 
 /// One value of the document, and where it begins (line and column from 1).
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) content: Content,
+pub struct Node {
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column, from 1.
+    pub column: usize,
+    /// What stands there.
+    pub content: Content,
 }
 
+/// What a node can be.
 #[derive(Clone, Debug)]
-pub(crate) enum Content {
+pub enum Content {
+    /// Nothing.
     Null,
     /// Any other scalar, as written. It may be a password, so it is treated as one until somebody knows better.
     Text(SecretValue),
+    /// A list.
     List(Vec<Node>),
+    /// A mapping, in the order in which it is written. A key can stand there twice.
     Map(Vec<(Key, Node)>),
 }
 
 /// A key of a mapping.
 #[derive(Clone, Debug)]
-pub(crate) struct Key {
-    pub(crate) name: String,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+pub struct Key {
+    /// As it is written.
+    pub name: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column, from 1.
+    pub column: usize,
 }
 
 /// Why a text is no document that we read: the parser's words are ours, as its own may quote the text.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SyntaxError {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) what: &'static str,
+pub struct SyntaxError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub what: &'static str,
 }
 
 impl Node {
     /// A null where the document has nothing.
-    pub(crate) const NOTHING: Self = Self { line: 1, column: 1, content: Content::Null };
+    pub const NOTHING: Self = Self { line: 1, column: 1, content: Content::Null };
 
     /// How an error names this kind of value.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self.content {
             Content::Null => "nothing",
             Content::Text(_) => "a text",
@@ -64,7 +77,10 @@ impl Node {
 }
 
 /// Reads the one document of a text. An empty text is a null.
-pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
+///
+/// # Errors
+/// Where it is no YAML, has a second document, or would be too large or too deep with its aliases filled in.
+pub fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut builder =
         Builder { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, depth: 0 };
     let mut root = None;
