@@ -30,7 +30,7 @@ async fn rows(scene: &Scene) -> Vec<Row> {
 
 /// Waits for something that comes soon.
 async fn wait_for<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(45);
     while !is_so().await {
         assert!(Instant::now() < end, "{what}");
         // MySQL shows who waits for whom as it was, to whoever asks more often than ten times a second.

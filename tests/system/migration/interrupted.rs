@@ -26,15 +26,8 @@ async fn under_way(scene: &Scene) -> Running {
 }
 
 /// Waits until the first pages are in hand.
-async fn a_secret_is_written(scene: &Scene) {
+async fn a_secret_is_written(scene: &Scene, running: &mut Running) {
     while scene.vault.names().await.is_empty() {
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Waits until the first page is committed, so that others are in hand.
-async fn a_page_is_done(scene: &Scene, running: &mut Running) {
-    while scene.moved().await == 0 {
         assert!(running.ended().is_none(), "{}", running.stderr());
         sleep(Duration::from_millis(20)).await;
     }
@@ -43,6 +36,7 @@ async fn a_page_is_done(scene: &Scene, running: &mut Running) {
 /// Insists that the run ends by itself, before it is done, and tells why and how to go on.
 async fn ends_early(scene: &Scene, mut running: Running, telling: &str) {
     assert_eq!(running.end().await.code(), Some(1), "{}", running.stderr());
+    assert!(!running.stdout().is_empty(), "there is no report: {}", running.stderr());
     tells(&running.stdout(), &["the migration ended early", telling, "run it again to go on"]);
     let moved = scene.moved().await;
     assert!(moved < SERVICES as usize, "{moved} were moved before it ended");
@@ -58,25 +52,25 @@ async fn a_server_that_goes_away_ends_the_run_and_the_next_one_goes_on(kind: Kin
         scene.database.section_at("127.0.0.1", gate.port(), "allowPublicKeyRetrieval=true&useSSL=false");
     scene.configure(|file| file["database"] = section);
     let mut running = under_way(&scene).await;
-    a_page_is_done(&scene, &mut running).await;
+    a_secret_is_written(&scene, &mut running).await;
     gate.set(Passage::Closed).await;
     sleep(Duration::from_secs(1)).await;
     gate.set(Passage::Open).await;
-    ends_early(&scene, running, "the connection to the database was lost").await;
+    ends_early(&scene, running, "the connection to the database").await;
 }
 
 async fn connections_that_are_ended_by_the_server_end_the_run_and_the_next_one_goes_on(kind: Kind) {
     let scene = Scene::on(kind, SERVICES, SLOW).await;
-    let running = under_way(&scene).await;
-    a_secret_is_written(&scene).await;
+    let mut running = under_way(&scene).await;
+    a_secret_is_written(&scene, &mut running).await;
     end_sessions(&scene, kind, &sessions(kind)).await;
     ends_early(&scene, running, "the connection to the database").await;
 }
 
 async fn a_migration_whose_lock_is_lost_stops_and_the_next_one_goes_on(kind: Kind) {
     let scene = Scene::on(kind, SERVICES, SLOW).await;
-    let running = under_way(&scene).await;
-    a_secret_is_written(&scene).await;
+    let mut running = under_way(&scene).await;
+    a_secret_is_written(&scene, &mut running).await;
     end_sessions(&scene, kind, &holder_of_the_lock(kind)).await;
     ends_early(&scene, running, "that holds the migration lock was lost").await;
 }
@@ -86,7 +80,7 @@ async fn a_server_that_is_restarted_ends_the_run_and_the_next_one_goes_on() {
     let mut cluster = Cluster::start().await;
     let scene = Scene::in_database(&cluster.database("metadata").await, SERVICES, SLOW).await;
     let mut running = under_way(&scene).await;
-    a_page_is_done(&scene, &mut running).await;
+    a_secret_is_written(&scene, &mut running).await;
     cluster.restart(Duration::from_secs(1)).await;
     ends_early(&scene, running, "the connection to the database").await;
 }

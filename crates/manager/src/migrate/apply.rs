@@ -139,11 +139,18 @@ impl Manager {
         if self.is_managed() && plan.report.entities.changed > 0 {
             self.owe_reclaim().await?;
         }
-        run.all_passes(watcher, &mut log).await?;
+        let gone_through = run.all_passes(watcher, &mut log).await;
+        let noted = match gone_through {
+            Ok(()) => log.note_now(self).await,
+            failed => failed,
+        };
+        if let Err(error) = noted {
+            // What was in hand is settled by the next run.
+            run.stopped(error.stops_all().ok_or(error)?);
+        }
         let tally = run.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (ended_early, mut report) = (tally.ended_early, tally.report);
         if !ended_early {
-            log.note_now(self).await?;
             self.end_with_history(&mut report, options, watcher).await;
         }
         report.seconds = started.elapsed().as_secs_f64();
@@ -198,11 +205,8 @@ impl Run<'_> {
         let shared = Shared { nth, watcher, reader: AsyncMutex::new(reader), log: AsyncMutex::new(log) };
         // On the heap: they are large, and what waits for them would be as large.
         let worked = tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)));
-        let mut stopped = shared.reader.into_inner().stopped;
-        if let Err(error) = worked {
-            // What was in hand is settled by the next run.
-            stopped = Some(error.stops_all().ok_or(error)?);
-        }
+        worked?;
+        let stopped = shared.reader.into_inner().stopped;
         if let Some(reason) = stopped {
             self.stopped(reason);
         }
@@ -430,11 +434,14 @@ impl Run<'_> {
         tally.report.add_failure(Failure { entity, field, error: WriteError::Store(broken).to_string() });
     }
 
-    /// Reports that the migration ended early.
+    /// Reports that the migration ended early. The first reason is the one.
     pub(super) fn stopped(&self, reason: &str) {
         let error =
             format!("the migration ended early, since {reason}: run it again to go on where it stopped");
         let mut tally = self.tally();
+        if tally.ended_early {
+            return;
+        }
         tally.ended_early = true;
         tally.report.add_failure(Failure { entity: String::new(), field: String::new(), error });
     }
