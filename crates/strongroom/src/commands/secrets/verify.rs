@@ -54,6 +54,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let selection = args.selection.selection();
     let progress = Progress::new("verifying", "entities", true).under(lock.as_ref());
     progress.total(manager.count_stock(&selection).await?);
+    let is_everything = selection.is_everything();
     let mut verification = manager.verification(selection);
     let mut list = match args.json {
         true => Some(JsonList::begin(io::BufWriter::new(io::stdout()), "findings")?),
@@ -77,7 +78,7 @@ pub(super) async fn run(args: VerifyArgs) -> Result<ExitCode> {
     let done = Verified { findings: done.findings - accepted, ..done };
     match list {
         Some(list) => list.end("verified", &done)?,
-        None => tell_summary(&done, accepted)?,
+        None => tell_summary(&done, accepted, is_everything)?,
     }
     Ok(if done.findings == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -117,17 +118,22 @@ fn tell(finding: &Finding) -> io::Result<()> {
     }
 }
 
-fn tell_summary(done: &Verified, accepted: u64) -> io::Result<()> {
+fn tell_summary(done: &Verified, accepted: u64, is_everything: bool) -> io::Result<()> {
+    let Verified { in_history, in_events, in_columns, .. } = done;
+    // Where only some entities are meant, nothing is looked at beside them.
+    let beside = match is_everything {
+        true => format!(
+            ", {in_history} in the version history, {in_events} in events, {in_columns} in columns for OAuth"
+        ),
+        false => String::new(),
+    };
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{} of {} read; {} in the rows, {} in the version history, {} in events, {} in columns for OAuth: {}{}",
+        "{} of {} read; {} in the rows{beside}: {}{}",
         count(done.references, "reference", "references"),
         count(done.entities, "entity", "entities"),
         count(done.in_database, "value", "values"),
-        done.in_history,
-        done.in_events,
-        done.in_columns,
         match done.findings {
             0 => "all is as it should be".to_owned(),
             findings => count(findings, "finding", "findings"),
