@@ -16,31 +16,8 @@ use strongroom_tests::fixtures::recorded::{Recording, State};
 use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
 use strongroom_tests::{MetadataServer, Program, VaultServer, scratch};
 
-/// Makes a test of each function, for each kind of server.
-macro_rules! on_servers {
-    ($($test:ident),+ $(,)?) => {
-        $(mod $test {
-            use strongroom_metastore::testing::Kind;
-
-            #[tokio::test]
-            async fn on_postgresql() {
-                super::$test(Kind::Postgres).await;
-            }
-
-            #[tokio::test]
-            async fn on_mysql() {
-                super::$test(Kind::Mysql).await;
-            }
-
-            #[tokio::test]
-            async fn on_mariadb() {
-                super::$test(Kind::MariaDb).await;
-            }
-        })+
-    };
-}
-
-on_servers! {
+on_each! {
+    [on_postgresql, on_mysql, on_mariadb]
     every_recorded_row_is_read_as_it_was_written,
     recorded_rows_migrate_and_come_back_to_the_same_passwords,
     the_fernet_key_is_rotated_in_recorded_rows_and_everything_is_found_in_order,

@@ -1,6 +1,9 @@
 //! The tests of the whole system: the real program, started as a person would. `cargo xtask test` runs them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[macro_use]
+mod on_each;
+
 mod bad_input;
 mod canary;
 mod clients;

@@ -20,36 +20,7 @@ const SERVICES: u32 = 70;
 /// What is encrypted of services and the history, of settings, in events, in columns, in tables that nobody knows.
 const PLANTED: [u64; 5] = [2 * SERVICES as u64 + 1, 3, 9, 3, 3];
 
-/// Makes a test of each function, for each kind of database.
-macro_rules! on_all {
-    ($($test:ident),+ $(,)?) => {
-        $(mod $test {
-            use strongroom_metastore::testing::Kind;
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$test(Kind::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgresql() {
-                super::$test(Kind::Postgres).await;
-            }
-
-            #[tokio::test]
-            async fn on_mysql() {
-                super::$test(Kind::Mysql).await;
-            }
-
-            #[tokio::test]
-            async fn on_mariadb() {
-                super::$test(Kind::MariaDb).await;
-            }
-        })+
-    };
-}
-
-on_all! { a_rotation_that_is_killed_and_run_again_leaves_nothing_that_the_old_key_opens }
+on_each! { [on_sqlite, on_postgresql, on_mysql, on_mariadb] a_rotation_that_is_killed_and_run_again_leaves_nothing_that_the_old_key_opens }
 
 async fn a_rotation_that_is_killed_and_run_again_leaves_nothing_that_the_old_key_opens(kind: Kind) {
     let folder = scratch();

@@ -9,7 +9,6 @@ use strongroom_tests::metadata::configuration;
 use strongroom_tests::{VaultServer, scratch};
 
 use super::installation::{Ground, Installation};
-use super::on_three;
 use super::steps::{PLACING, RECLAIMING, RUN, STORING, others};
 
 const COUNT: u32 = 3;
@@ -169,7 +168,8 @@ async fn killed_at_each_step(kind: Kind, action: Action) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_renaming_that_is_killed_goes_on: killed_at_each_step(Action::Rename),
     a_rollback_that_is_killed_goes_on: killed_at_each_step(Action::RollBack),
     a_cleaning_that_is_killed_goes_on: killed_at_each_step(Action::Clean),

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::installation::{Ground, Installation};
 use super::moments::{SEED, part, seed};
-use super::on_three;
 use super::steps::{PLACING, STORING};
 
 const ROUNDS: u32 = 2;
@@ -70,7 +69,8 @@ async fn killed_at_any_moment(kind: Kind) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     killed_at_any_step_it_is_made_whole_by_the_next: killed_at_each_step(),
     killed_at_any_moment_it_is_made_whole_by_the_next: killed_at_any_moment(),
 }

@@ -13,7 +13,6 @@ use strongroom_tests::fixtures::services;
 
 use super::installation::{Ground, Installation, PASSWORD};
 use super::ledger::{Values, label};
-use super::on_three;
 
 const SERVICES: u32 = 3;
 /// Long enough for a call to the vault on a busy machine; together with the lease shorter than a write waits for another (5 s).
@@ -78,7 +77,8 @@ async fn what_was_settled_is_looked_at_once_more_by_the_next_migration(kind: Kin
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_server_settles_what_a_killed_migration_left: a_write_waits_for_what_a_killed_migration_left(),
     a_second_look_that_is_killed_is_taken_again:
         what_was_settled_is_looked_at_once_more_by_the_next_migration(),

@@ -15,7 +15,6 @@ use strongroom_tests::vault::OFFICER;
 
 use super::installation::{Ground, Installation};
 use super::ledger::{Values, label};
-use super::on_three;
 use super::steps::{PLACING, RECLAIMING, RUN, STORING, others};
 
 /// What is run, and killed. What others own nowhere is taken over.
@@ -189,7 +188,8 @@ async fn killed_at_each_step_of_settling(kind: Kind) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     killed_at_the_first_passing_of_a_step_it_goes_on: killed_at_each_step(1),
     killed_at_the_second_passing_of_a_step_it_goes_on: killed_at_each_step(2),
     killed_at_the_third_passing_of_a_step_it_goes_on: killed_at_each_step(3),

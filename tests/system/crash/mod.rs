@@ -25,33 +25,6 @@ mod upkeep;
 
 use strongroom_manager::crash::Step;
 
-/// Makes a test of each call, on each of three databases, whose kind is the first argument.
-macro_rules! on_three {
-    ($($name:ident: $test:ident($($argument:expr),*)),+ $(,)?) => {
-        $(mod $name {
-            #[allow(unused_imports, reason = "not every test has arguments")]
-            use super::*;
-
-            #[tokio::test]
-            async fn on_sqlite() {
-                super::$test(strongroom_metastore::testing::Kind::Sqlite, $($argument),*).await;
-            }
-
-            #[tokio::test]
-            async fn on_postgresql() {
-                super::$test(strongroom_metastore::testing::Kind::Postgres, $($argument),*).await;
-            }
-
-            #[tokio::test]
-            async fn on_mysql() {
-                super::$test(strongroom_metastore::testing::Kind::Mysql, $($argument),*).await;
-            }
-        })+
-    };
-}
-
-use on_three;
-
 #[test]
 fn every_step_is_passed_by_a_test() {
     let mut passed = migration::passed();

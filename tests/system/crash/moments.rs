@@ -10,7 +10,6 @@ use strongroom_secrets::random::SystemRandom;
 use tokio::time::{Instant, sleep};
 
 use super::installation::Ground;
-use super::on_three;
 
 /// Says from which seed the moments come: for trying once more what a failed test printed.
 pub(super) const SEED: &str = "STRONGROOM_TEST_SEED";
@@ -68,6 +67,7 @@ async fn killed_at_any_moment(kind: Kind) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_migration_that_is_killed_at_any_moment_goes_on_when_it_is_run_again: killed_at_any_moment(),
 }

@@ -13,7 +13,6 @@ use strongroom_tests::api::{SERVICES, postgres};
 
 use super::installation::{Ground, Installation};
 use super::ledger::{Values, label};
-use super::on_three;
 use super::steps::{PLACING, STORING, others};
 
 const OLD: &str = "the old dummy password";
@@ -254,7 +253,8 @@ async fn killed_at_each_step(kind: Kind, request: Request) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_service_is_created_or_not: killed_at_each_step(Request::Create),
     a_service_is_created_or_not_over_a_soft_deleted_secret: killed_at_each_step(Request::CreateOverDeleted),
     a_service_is_created_or_not_with_a_secret_that_was_there: killed_at_each_step(Request::CreateByAdopting),

@@ -4,7 +4,6 @@ use strongroom_manager::crash::Step;
 use strongroom_metastore::testing::Kind;
 
 use super::installation::Ground;
-use super::on_three;
 use super::requests::{Request, Scene, service};
 use super::steps::others;
 
@@ -77,7 +76,8 @@ async fn killed_while_settling(kind: Kind, left: Left) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_first_version_is_deleted_in_the_end: killed_while_settling(Left::FirstVersion),
     a_recovered_secret_is_deleted_in_the_end: killed_while_settling(Left::Recovered),
     an_adopted_secret_is_nobodys_in_the_end: killed_while_settling(Left::Adopted),

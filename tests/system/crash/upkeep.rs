@@ -12,7 +12,6 @@ use strongroom_tests::fixtures::services;
 
 use super::installation::{Ground, Installation, PASSWORD};
 use super::ledger::label;
-use super::on_three;
 use super::steps::{RECLAIMING, others};
 
 /// The steps of a rotation. Those of the room it passes once only, the others once a page.
@@ -155,7 +154,8 @@ async fn a_killed_acceptance_accepts_in_the_end(kind: Kind) {
     }
 }
 
-on_three! {
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
     a_rotation_that_is_killed_goes_on: a_killed_rotation_loses_no_value(),
     a_deletion_of_orphans_that_is_killed_goes_on: a_killed_deletion_of_orphans_loses_nothing_else(),
     an_acceptance_that_is_killed_goes_on: a_killed_acceptance_accepts_in_the_end(),

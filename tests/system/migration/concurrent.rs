@@ -72,19 +72,9 @@ async fn put(
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_servers_and_a_migration_at_once_lose_nothing_on_sqlite() {
-    lose_nothing(Kind::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_servers_and_a_migration_at_once_lose_nothing_on_postgresql() {
-    lose_nothing(Kind::Postgres).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_servers_and_a_migration_at_once_lose_nothing_on_mysql() {
-    lose_nothing(Kind::Mysql).await;
+on_each! {
+    [on_sqlite, on_postgresql, on_mysql]
+    two_servers_and_a_migration_at_once_lose_nothing: lose_nothing(),
 }
 
 async fn lose_nothing(kind: Kind) {

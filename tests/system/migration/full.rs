@@ -9,12 +9,13 @@ use strongroom_tests::Program;
 use strongroom_tests::metadata::CONFIG;
 use strongroom_tests::program::binary;
 
-use super::{Scene, on_postgresql_and_mysql, tells};
+use super::{Scene, tells};
 
 /// Three pages, and a part of a fourth.
 const SERVICES: u32 = 200;
 
-on_postgresql_and_mysql! {
+on_each! {
+    [on_postgresql, on_mysql]
     a_server_without_room_ends_the_run_and_the_next_one_goes_on,
 }
 

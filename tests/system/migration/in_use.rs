@@ -10,13 +10,14 @@ use strongroom_metastore::{Access, Row};
 use strongroom_tests::fixtures::services;
 use tokio::time::{Instant, sleep};
 
-use super::{Scene, on_postgresql_and_mysql, tells};
+use super::{Scene, tells};
 
 const KIND: EntityKind = EntityKind::DatabaseService;
 /// One page.
 const SERVICES: u32 = 60;
 
-on_postgresql_and_mysql! {
+on_each! {
+    [on_postgresql, on_mysql]
     a_deadlock_with_somebody_else_is_no_failure,
 }
 

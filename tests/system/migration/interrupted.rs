@@ -6,14 +6,15 @@ use strongroom_tests::gate::{Gate, Passage};
 use strongroom_tests::{Cluster, Running};
 use tokio::time::{Duration, sleep};
 
-use super::{Scene, on_postgresql_and_mysql, set_faults, tells};
+use super::{Scene, set_faults, tells};
 
 /// Two pages, which are in hand together, and a part of a third.
 const SERVICES: u32 = 170;
 /// A vault that takes its time, so that something is under way at each moment.
 const SLOW: &[&str] = &["--dev", "--faults", "faults.yaml"];
 
-on_postgresql_and_mysql! {
+on_each! {
+    [on_postgresql, on_mysql]
     a_server_that_goes_away_ends_the_run_and_the_next_one_goes_on,
     connections_that_are_ended_by_the_server_end_the_run_and_the_next_one_goes_on,
     a_migration_whose_lock_is_lost_stops_and_the_next_one_goes_on,

@@ -27,26 +27,6 @@ use strongroom_tests::metadata::{CONFIG, configuration, write_configuration};
 use strongroom_tests::{Database, Finished, Program, VaultServer, api, scratch};
 use tempfile::TempDir;
 
-/// Makes a test of each function, on PostgreSQL and MySQL.
-macro_rules! on_postgresql_and_mysql {
-    ($($test:ident),+ $(,)?) => {
-        $(mod $test {
-            use strongroom_metastore::testing::Kind;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                super::$test(Kind::Postgres).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mysql() {
-                super::$test(Kind::Mysql).await;
-            }
-        })+
-    };
-}
-use on_postgresql_and_mysql;
-
 /// A vault, a database, and a configuration that leads from one to the other.
 struct Scene {
     folder: TempDir,

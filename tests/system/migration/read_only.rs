@@ -9,9 +9,10 @@ use strongroom_tests::Program;
 use strongroom_tests::metadata::CONFIG;
 use strongroom_tests::program::binary;
 
-use super::{Scene, on_postgresql_and_mysql, tells};
+use super::{Scene, tells};
 
-on_postgresql_and_mysql! {
+on_each! {
+    [on_postgresql, on_mysql]
     a_user_who_may_only_read_can_plan_and_is_told_which_rights_are_missing,
     a_user_who_may_not_change_the_services_is_refused_before_a_secret_is_written,
 }

@@ -10,9 +10,10 @@ use strongroom_tests::program::provided;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Scene, on_postgresql_and_mysql, tells};
+use super::{Scene, tells};
 
-on_postgresql_and_mysql! {
+on_each! {
+    [on_postgresql, on_mysql]
     a_user_who_may_come_only_encrypted_migrates_over_tls,
     a_user_with_a_certificate_needs_no_password,
     a_server_that_cannot_be_verified_is_told_nothing,
