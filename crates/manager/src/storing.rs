@@ -105,8 +105,7 @@ impl Manager {
             transaction.mark().await?;
             match self.put_together(&mut transaction, storings).await {
                 Ok(true) => outcomes.resize_with(storings.len(), || Ok(Vec::new())),
-                Err(again @ StoreError::Again(_)) => return Err(again),
-                Err(error) if error.stops_all().is_some() => return Err(error),
+                Err(error) if error.ends_transaction() => return Err(error),
                 // One of them is not as it should be: one by one it will be seen which. If somebody has one of them, that was waited
                 // for already, on behalf of all.
                 put => {
@@ -120,9 +119,7 @@ impl Manager {
             let outcome = self.put(&mut transaction, storing, waits).await;
             match &outcome {
                 Ok(_) => {}
-                // A deadlock undoes the whole transaction, marks included.
-                Err(WriteError::Store(error @ StoreError::Again(_))) => return Err(error.repeated()),
-                Err(WriteError::Store(error)) if error.stops_all().is_some() => return Err(error.repeated()),
+                Err(WriteError::Store(error)) if error.ends_transaction() => return Err(error.repeated()),
                 Err(_) => transaction.return_to_mark().await?,
             }
             outcomes.push(outcome);

@@ -127,6 +127,12 @@ impl StoreError {
         }
     }
 
+    /// Whether nothing of the transaction stands in which it happened, marks included: it was undone, or nothing can be stored.
+    #[must_use]
+    pub fn ends_transaction(&self) -> bool {
+        matches!(self, Self::Again(_)) || self.stops_all().is_some()
+    }
+
     /// The same once more, for whoever else it concerns.
     #[must_use]
     pub fn repeated(&self) -> Self {
