@@ -9,8 +9,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use strongroom_entities::EntityKind;
 
 use crate::dialect::Dialect;
-use crate::documents::{Filter, Part};
-use crate::{DocumentTable, Metastore, StoreError, StoredDocument};
+use crate::documents::Filter;
+use crate::{DocumentTable, Metastore, StoreError};
 
 /// The longest that giving room back may take for one table.
 const RECLAIM_LIMIT: Duration = Duration::from_secs(3600);
@@ -75,25 +75,6 @@ impl CopyTable {
 }
 
 impl Metastore {
-    /// A page of a table: the copies after `after` in the order of their keys that contain one of `marks`; of the version history
-    /// all of kinds that can hold secrets. A table that this database does not have holds none.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn copies(
-        &self,
-        table: CopyTable,
-        marks: &[&str],
-        after: Option<&[String]>,
-        limit: u32,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        if after.is_none() && !self.has_table(table.name()).await? {
-            return Ok(Vec::new());
-        }
-        let part = Part { after, until: None };
-        self.documents_in(&table.table(), &table.filter(self.dialect, marks), part, limit).await
-    }
-
     /// Gives the room of rows that were changed or deleted back, so that what stood there is no longer in the database's files,
     /// as far as the database can do that. It can take long. Answers `false` if others keep it from finishing.
     ///

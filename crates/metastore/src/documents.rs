@@ -237,25 +237,6 @@ impl StoredDocument {
 }
 
 impl Metastore {
-    /// A page of a table: the documents after `after` in the order of their keys that contain one of `marks`. A table that this
-    /// database does not have holds none.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn documents(
-        &self,
-        table: &DocumentTable,
-        marks: &[&str],
-        after: Option<&[String]>,
-        limit: u32,
-    ) -> Result<Vec<StoredDocument>, StoreError> {
-        if after.is_none() && !self.has_table(&table.name).await? {
-            return Ok(Vec::new());
-        }
-        self.documents_in(table, &table.containing(self.dialect, marks), Part { after, until: None }, limit)
-            .await
-    }
-
     /// The first documents in a part of a table that are meant.
     pub(crate) async fn documents_in(
         &self,

@@ -98,7 +98,7 @@ impl DocumentScan {
         Self { tables, marks, copies: None, after: None, window: None, limit }
     }
 
-    /// Begins a scan for copies as [`Metastore::copies`] gives them.
+    /// Begins a scan for copies that contain one of `marks`; of the version history for all of kinds that can hold secrets.
     pub fn of_copies(table: CopyTable, marks: &'static [&'static str], limit: u32) -> Self {
         Self { copies: Some(table), ..Self::new([table.table()], marks, limit) }
     }

@@ -10,10 +10,24 @@ use strongroom_secrets::SecretValue;
 use tempfile::TempDir;
 
 use crate::schema::MIGRATIONS;
-use crate::{Access, Location, Metastore, Options, Server, ServerKind, Tls, TlsMode};
+use crate::{
+    Access, DocumentScan, Location, Metastore, Options, Server, ServerKind, StoredDocument, Tls, TlsMode,
+};
 
 /// Tests that run beside each other need few connections each.
 const CONNECTIONS: u32 = 6;
+
+/// All that a scan finds.
+///
+/// # Panics
+/// If the database fails.
+pub async fn found_by(mut scan: DocumentScan, store: &Metastore) -> Vec<StoredDocument> {
+    let mut found = Vec::new();
+    while let Some(page) = scan.next(store).await.expect("a page of documents") {
+        found.extend(page.documents);
+    }
+    found
+}
 
 /// The kinds of database that we work with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use reqwest::Client;
 use serde_json::Value;
 use strongroom_entities::reference::{self, FieldText};
 use strongroom_entities::{EntityKind, FernetKeys, walk};
-use strongroom_metastore::{Access, CopyTable, IntentState, Location, Metastore, Options, Row};
+use strongroom_metastore::testing::found_by;
+use strongroom_metastore::{Access, CopyTable, DocumentScan, IntentState, Location, Metastore, Options, Row};
 use strongroom_secrets::clock::SystemClock;
 use strongroom_secrets::file::{FileConfig, FileProvider};
 use strongroom_secrets::random::SystemRandom;
@@ -134,7 +135,7 @@ impl<'a> Ledger<'a> {
             return vec![String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()];
         }
         let store = self.open().await;
-        let versions = store.copies(CopyTable::Versions, &[], None, ALL).await.unwrap();
+        let versions = found_by(DocumentScan::of_copies(CopyTable::Versions, &[], ALL), &store).await;
         let rows = rows(&store).await;
         self.close(store).await;
         let rows = rows.into_iter().map(|row| row.json.to_string());

@@ -8,7 +8,8 @@ use strongroom_entities::{EntityKind, FernetKeys};
 use strongroom_manager::WriteError;
 use strongroom_manager::migrate::{StopFlag, Watcher};
 use strongroom_manager::rotation::Rotation;
-use strongroom_metastore::DocumentTable;
+use strongroom_metastore::testing::found_by;
+use strongroom_metastore::{DocumentScan, DocumentTable};
 use strongroom_secrets::SecretValue;
 use uuid::Uuid;
 
@@ -35,12 +36,8 @@ async fn rotate(world: &World) -> Rotation {
 
 /// Every document that holds something encrypted, as it is stored.
 async fn documents(world: &World) -> Vec<String> {
-    let mut all = Vec::new();
-    for table in DocumentTable::all() {
-        let page = world.store.documents(&table, &["fernet:"], None, 1000).await.unwrap();
-        all.extend(page.into_iter().map(|document| document.text));
-    }
-    all
+    let scan = DocumentScan::new(DocumentTable::all(), &["fernet:"], 1000);
+    found_by(scan, &world.store).await.into_iter().map(|document| document.text).collect()
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use strongroom_entities::{EntityKind, walk};
 use strongroom_manager::migrate::{MigrateOptions, Report, StopFlag};
 use strongroom_manager::naming::{Naming, NamingScheme};
 use strongroom_manager::{Keeping, Manager};
-use strongroom_metastore::testing::{Kind, TestDatabase};
-use strongroom_metastore::{CopyTable, Metastore};
+use strongroom_metastore::testing::{Kind, TestDatabase, found_by};
+use strongroom_metastore::{CopyTable, DocumentScan, Metastore};
 use strongroom_secrets::memory::MemoryProvider;
 use strongroom_secrets::{NewSecret, Provider, SecretValue};
 use uuid::Uuid;
@@ -73,9 +73,8 @@ async fn holds_tokens(store: &Metastore) -> bool {
         );
     }
     for table in CopyTable::ALL {
-        texts.extend(
-            store.copies(*table, &["gAAAAA"], None, 100).await.unwrap().into_iter().map(|copy| copy.text),
-        );
+        let copies = found_by(DocumentScan::of_copies(*table, &["gAAAAA"], 100), store).await;
+        texts.extend(copies.into_iter().map(|copy| copy.text));
     }
     let is_of_token = |c: &char| c.is_ascii_alphanumeric() || "-_=".contains(*c);
     texts.iter().any(|text| {

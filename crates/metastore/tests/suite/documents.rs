@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_entities::EntityKind;
-use strongroom_metastore::testing::{Kind, TestDatabase};
+use strongroom_metastore::testing::{Kind, TestDatabase, found_by};
 use strongroom_metastore::{DocumentScan, DocumentTable, Metastore};
 
 use crate::fixtures::{id, put, service};
@@ -20,17 +20,13 @@ fn table(name: &str) -> DocumentTable {
 }
 
 /// All documents of a table, in pages of two.
-async fn all(store: &Metastore, table: &DocumentTable, marks: &[&str]) -> Vec<(Vec<String>, Value)> {
-    let mut found = Vec::new();
-    let mut after: Option<Vec<String>> = None;
-    loop {
-        let page = store.documents(table, marks, after.as_deref(), 2).await.unwrap();
-        found.extend(page.iter().map(|one| (one.key.clone(), serde_json::from_str(&one.text).unwrap())));
-        after = page.into_iter().last().map(|document| document.key);
-        if after.is_none() {
-            return found;
-        }
-    }
+async fn all(
+    store: &Metastore,
+    table: &DocumentTable,
+    marks: &'static [&'static str],
+) -> Vec<(Vec<String>, Value)> {
+    let found = found_by(DocumentScan::new([table.clone()], marks, 2), store).await;
+    found.into_iter().map(|one| (one.key, serde_json::from_str(&one.text).unwrap())).collect()
 }
 
 async fn documents_that_contain_a_text_are_met_once_each(database: &TestDatabase) {
