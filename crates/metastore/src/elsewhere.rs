@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use sqlx::{Any, AssertSqlSafe, Row as _, pool::PoolConnection};
 use strongroom_entities::EntityKind;
+use strongroom_entities::tokens::START as TOKEN;
 
 use crate::copies::CopyTable;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::{DocumentTable, Metastore, StoreError};
-
-/// With what each Fernet token of this century begins.
-const TOKEN: &str = "gAAAAA";
 
 /// The tables that hold what was typed, each with the condition for the rows that do.
 const TYPED: &[(&str, &str)] = &[

@@ -13,6 +13,7 @@ use strongroom_tests::fixtures::services;
 
 use super::installation::{Ground, Installation, PASSWORD};
 use super::ledger::{Values, label};
+use super::migration::assert_converges;
 
 const SERVICES: u32 = 3;
 /// Long enough for a call to the vault on a busy machine; together with the lease shorter than a write waits for another (5 s).
@@ -69,10 +70,7 @@ async fn what_was_settled_is_looked_at_once_more_by_the_next_migration(kind: Kin
         tokio::time::sleep(CALL).await;
         installation.die(MIGRATE, *step, 1).await;
         let when = format!("killed at {} on {kind:?}", step.name());
-        installation.assert_values(&values, &when).await;
-        installation.run(MIGRATE).await;
-        installation.assert_values(&values, &when).await;
-        installation.assert_settled(&BTreeSet::new()).await;
+        assert_converges(&installation, &values, &when).await;
         installation.assert_done(MIGRATE, &when).await;
     }
 }

@@ -143,7 +143,7 @@ async fn stand_in(vault: &VaultServer, name: &str, value: &str, found: Found) {
 }
 
 /// Runs the migration to its end, and insists that all is as if it had never been killed.
-async fn assert_converges(installation: &Installation<'_>, values: &Values, when: &str) {
+pub(super) async fn assert_converges(installation: &Installation<'_>, values: &Values, when: &str) {
     installation.assert_values(values, &format!("{when}: no value may be lost before it is run again")).await;
     installation.run(MIGRATE).await;
     installation.assert_values(values, when).await;

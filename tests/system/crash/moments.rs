@@ -1,6 +1,5 @@
 //! A migration is killed at any moment, not only at a step.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use strongroom_secrets::random::SystemRandom;
 use tokio::time::{Instant, sleep};
 
 use super::installation::Ground;
+use super::migration::assert_converges;
 
 /// Says from which seed the moments come: for trying once more what a failed test printed.
 pub(super) const SEED: &str = "STRONGROOM_TEST_SEED";
@@ -58,11 +58,7 @@ async fn killed_at_any_moment(kind: Kind) {
         sleep(delay).await;
         running.kill();
         let when = format!("{SEED}={seed}, killed after {delay:?} of {whole:?} on {kind:?}");
-        installation.assert_values(&values, &format!("{when}: no value may be lost")).await;
-
-        installation.run(MIGRATE).await;
-        installation.assert_values(&values, &when).await;
-        installation.assert_settled(&BTreeSet::new()).await;
+        assert_converges(&installation, &values, &when).await;
         installation.assert_done(MIGRATE, &when).await;
     }
 }

@@ -139,12 +139,11 @@ impl Manager {
         if self.is_managed() && plan.report.entities.changed > 0 {
             self.owe_reclaim().await?;
         }
-        let gone_through = run.all_passes(watcher, &mut log).await;
-        let noted = match gone_through {
-            Ok(()) => log.note_now(self).await,
-            failed => failed,
+        let gone_through = async {
+            run.all_passes(watcher, &mut log).await?;
+            log.note_now(self).await
         };
-        if let Err(error) = noted {
+        if let Err(error) = gone_through.await {
             // What was in hand is settled by the next run.
             run.stopped(error.stops_all().ok_or(error)?);
         }
@@ -204,8 +203,7 @@ impl Run<'_> {
         let reader = Reader { scan: scan(&self.options.selection), stopped: None };
         let shared = Shared { nth, watcher, reader: AsyncMutex::new(reader), log: AsyncMutex::new(log) };
         // On the heap: they are large, and what waits for them would be as large.
-        let worked = tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)));
-        worked?;
+        tokio::try_join!(Box::pin(self.work(&shared)), Box::pin(self.work(&shared)))?;
         let stopped = shared.reader.into_inner().stopped;
         if let Some(reason) = stopped {
             self.stopped(reason);
